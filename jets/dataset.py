@@ -1,0 +1,366 @@
+"""What a jet is: the `Jets` arrays, their one HDF5 layout, and splits that stay stable when data grow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from jets.errors import DataError, InputError, LayoutError
+from jets.files import replacing, storage_error
+
+Floats = NDArray[np.floating[Any]]
+
+LAYOUT = "tagware-jets-1"
+KINEMATICS = ("pt_gev", "eta", "phi", "mass_gev", "n_constituents")
+FOUR_VECTOR = ("pt_gev", "deta", "dphi", "mass_gev")
+IDENTITY = ("charge", "identity")
+IMPACT = ("d0_mm", "d0_error_mm", "dz_mm", "dz_error_mm")
+IDENTITIES = ("unknown", "charged_hadron", "neutral_hadron", "photon", "electron", "muon")
+SPLITS = ("train", "validation", "test")
+SPLIT_FRACTIONS = (0.6, 0.1, 0.3)
+
+
+@dataclass(frozen=True)
+class Jets:
+    """A block of labelled jets.
+
+    Attributes:
+        constituents: (n_jets, n_constituents, n_features) float32, pT-ordered, zero where padded.
+        mask: (n_jets, n_constituents) bool, True where there is a constituent.
+        kinematics: (n_jets, 5) float32: pT (GeV), eta, phi, mass (GeV), number of constituents before truncation.
+        labels: (n_jets,) int16, an index into `classes`.
+        ids: (n_jets,) uint64, the jet's own id, which decides its split.
+        classes: names of the classes.
+        constituent_features: names of the last axis of `constituents`: `FOUR_VECTOR` always
+            (deta, dphi relative to the jet axis), then any of `IDENTITY` and `IMPACT`.
+        high_level: (n_jets, n_high_level) float32 or None.
+        high_level_features: names of the last axis of `high_level`.
+        weights: (n_jets,) float32.
+        provenance: where the jets come from (JSON-serialisable).
+    """
+
+    constituents: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    kinematics: NDArray[np.float32]
+    labels: NDArray[np.int16]
+    ids: NDArray[np.uint64]
+    classes: tuple[str, ...]
+    constituent_features: tuple[str, ...] = FOUR_VECTOR + IDENTITY
+    high_level: NDArray[np.float32] | None = None
+    high_level_features: tuple[str, ...] = ()
+    weights: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.weights) == 0 and len(self) > 0:
+            object.__setattr__(self, "weights", np.ones(len(self), np.float32))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, which: slice | NDArray[Any]) -> Jets:
+        """The jets that a slice, a boolean mask or an index array selects."""
+        return replace(
+            self,
+            **{name: getattr(self, name)[which] for name in PER_JET},
+            high_level=None if self.high_level is None else self.high_level[which],
+        )
+
+    def feature(self, name: str) -> NDArray[np.float32]:
+        """One constituent feature, (n_jets, n_constituents).
+
+        Raises:
+            DataError: these jets do not carry the feature.
+        """
+        if name not in self.constituent_features:
+            have = ", ".join(self.constituent_features)
+            raise DataError(f"the jets carry no constituent feature {name!r}", None, f"they carry {have}")
+        column: NDArray[np.float32] = self.constituents[:, :, self.constituent_features.index(name)]
+        return column
+
+    def jet(self, name: str) -> NDArray[np.float32]:
+        """One jet-level quantity of `KINEMATICS`, (n_jets,)."""
+        column: NDArray[np.float32] = self.kinematics[:, KINEMATICS.index(name)]
+        return column
+
+    def require_classes(self, where: str | Path | None = None) -> Jets:
+        """Return self if every class has jets; raise DataError naming the first that has none."""
+        for label, name in enumerate(self.classes):
+            if not (self.labels == label).any():
+                raise DataError(f"class {name!r} has no jets", where, "add jets of that class or drop it")
+        return self
+
+    def split(self, name: str, fractions: Sequence[float] = SPLIT_FRACTIONS) -> Jets:
+        """The jets of one split, chosen by a hash of each jet's id."""
+        return self[split_of(self.ids, fractions) == _split_index(name)]
+
+    def check(self, where: str | Path | None = None) -> Jets:
+        """Return self if every jet can be used.
+
+        Raises:
+            DataError: no jets, NaN or infinity, a negative pT, or a label outside the classes.
+        """
+        if len(self) == 0:
+            raise DataError("there are no jets", where, "check the selection or the input files")
+        for name in ("constituents", "kinematics", "high_level", "weights"):
+            values = getattr(self, name)
+            if values is not None and not np.isfinite(values).all():
+                jet = int(np.argwhere(~np.isfinite(values))[0][0])
+                raise DataError(f"NaN or infinity in {name} of jet {jet}", where, "repair or drop that jet")
+        if (self.jet("pt_gev") <= 0).any() or (self.feature("pt_gev") < 0).any():
+            raise DataError("negative or zero pT", where, "drop those jets before importing")
+        if ((self.labels < 0) | (self.labels >= len(self.classes))).any():
+            raise DataError(f"a label outside the {len(self.classes)} classes", where, "correct the labels")
+        return self
+
+
+PER_JET = ("constituents", "mask", "kinematics", "labels", "ids", "weights")
+
+
+def concatenate(blocks: Sequence[Jets]) -> Jets:
+    """One block from several with the same classes and features (the first one's provenance is kept).
+
+    Raises:
+        DataError: no blocks, or blocks that differ in classes or features.
+    """
+    if not blocks:
+        raise DataError("there are no jets", None, "check the selection or the input files")
+    first = blocks[0]
+    for other in blocks[1:]:
+        for name in ("classes", "constituent_features", "high_level_features"):
+            if getattr(other, name) != getattr(first, name):
+                raise DataError(f"blocks of jets differ in {name}", None, "import them into separate files")
+    joined = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in PER_JET}
+    levels = [block.high_level for block in blocks if block.high_level is not None]
+    return replace(first, **joined, high_level=np.concatenate(levels) if levels else None)
+
+
+def split_of(ids: NDArray[np.uint64], fractions: Sequence[float] = SPLIT_FRACTIONS) -> NDArray[np.int8]:
+    """The split (index into `SPLITS`) of each jet id, (n_jets,): a jet never moves when others are added.
+
+    The id is mixed with the finaliser of SplitMix64 (Steele et al., OOPSLA 2014, fig. 17), so that
+    consecutive ids fall independently.
+    """
+    with np.errstate(over="ignore"):
+        mixed = np.asarray(ids, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    uniform = (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
+    return np.searchsorted(np.cumsum(fractions)[:-1], uniform, side="right").astype(np.int8)
+
+
+def _split_index(name: str) -> int:
+    if name not in SPLITS:
+        raise InputError(f"unknown split {name!r}", None, f"use one of {', '.join(SPLITS)}")
+    return SPLITS.index(name)
+
+
+class JetsWriter:
+    """Writes blocks of jets to one HDF5 file that appears under its name only when complete.
+
+    Use as a context manager. Raises StorageError on a full disk and DataError for unusable jets; either way
+    an older file at `path` stays as it was.
+
+    Example:
+        >>> with JetsWriter(path) as writer:  # doctest: +SKIP
+        ...     for block in blocks:
+        ...         writer.append(block)
+    """
+
+    def __init__(self, path: Path, chunk: int = 1024, compression: int = 4) -> None:
+        self.path, self._chunk, self._compression = Path(path), chunk, compression
+        self._stack = ExitStack()
+        self._file: h5py.File | None = None
+        self._first: Jets | None = None
+        self._digests: dict[str, Any] = {}
+        self.n_jets = 0
+
+    def __enter__(self) -> JetsWriter:
+        temporary = self._stack.enter_context(replacing(self.path))
+        try:
+            self._file = h5py.File(temporary, "w")
+        except BaseException as error:
+            self._stack.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def append(self, jets: Jets) -> None:
+        """Add a block; all blocks of a file share classes and features."""
+        jets.check(self.path)
+        if self._first is None:
+            self._first = jets[:0]
+        elif (jets.classes, jets.constituent_features) != (self._first.classes, self._first.constituent_features):
+            raise DataError("blocks of jets differ in classes or features", self.path, "write separate files")
+        try:
+            for name, values in _columns(jets).items():
+                self._extend(name, values)
+                self._digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(values).tobytes())
+        except OSError as error:
+            raise storage_error(error, self.path) or error from error
+        self.n_jets += len(jets)
+
+    def _extend(self, name: str, values: NDArray[Any]) -> None:
+        assert self._file is not None
+        if name not in self._file:
+            self._file.create_dataset(
+                name, data=values, maxshape=(None, *values.shape[1:]), chunks=(self._chunk, *values.shape[1:]),
+                compression="gzip", compression_opts=self._compression, shuffle=True, fletcher32=True,
+            )  # fmt: skip
+            return
+        dataset = self._file[name]
+        dataset.resize(len(dataset) + len(values), axis=0)
+        dataset[-len(values) :] = values
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._file is not None
+        try:
+            if kind is None:
+                self._close()
+            else:
+                self._file.close()
+        except BaseException as failure:
+            self._stack.__exit__(type(failure), failure, failure.__traceback__)
+            if isinstance(failure, OSError) and (full := storage_error(failure, self.path)):
+                raise full from failure
+            if kind is None:
+                raise
+            return
+        self._stack.__exit__(kind, error, trace)
+
+    def _close(self) -> None:
+        assert self._file is not None
+        if self._first is None:
+            self._file.close()
+            raise DataError("there are no jets", self.path, "check the selection or the input files")
+        header = {
+            "layout": LAYOUT,
+            "classes": list(self._first.classes),
+            "constituent_features": list(self._first.constituent_features),
+            "high_level_features": list(self._first.high_level_features),
+            "provenance": dict(self._first.provenance),
+            "n_jets": self.n_jets,
+            "checksum": _combine(self._digests),
+        }
+        self._file.attrs["tagware"] = json.dumps(header)
+        self._file.close()
+
+
+def _columns(jets: Jets) -> dict[str, NDArray[Any]]:
+    """The datasets of a block: one per constituent feature (small integers stored as such), then per jet."""
+    columns: dict[str, NDArray[Any]] = {}
+    for name in jets.constituent_features:
+        values = jets.feature(name)
+        columns[f"constituents/{name}"] = values.astype(np.int8) if name in IDENTITY else values
+    columns["mask_length"] = jets.mask.sum(axis=1).astype(np.int16)
+    for name in ("kinematics", "labels", "ids", "weights"):
+        columns[name] = getattr(jets, name)
+    if jets.high_level is not None:
+        columns["high_level"] = jets.high_level
+    return columns
+
+
+def _combine(digests: Mapping[str, Any]) -> str:
+    """One checksum from the digest of each dataset, whatever the blocks they were appended in."""
+    lines = "".join(f"{name} {digests[name].hexdigest()}\n" for name in sorted(digests))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+class JetsFile:
+    """A jets HDF5 file, read in slices.
+
+    Raises:
+        InputError: no such file.
+        LayoutError: not HDF5, not our layout, or damaged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise InputError("no such jets file", self.path, "make it with `tagware simulate` or `tagware import`")
+        with self._open() as file:
+            if "tagware" not in file.attrs:
+                raise LayoutError("is not a tagware jets file", self.path, "convert it with `tagware import`")
+            header = json.loads(file.attrs["tagware"])
+        if header.get("layout") != LAYOUT:
+            raise LayoutError(f"has layout {header.get('layout')!r}, not {LAYOUT!r}", self.path, "import it again")
+        self.classes = tuple(header["classes"])
+        self.constituent_features = tuple(header["constituent_features"])
+        self.high_level_features = tuple(header["high_level_features"])
+        self.provenance: dict[str, Any] = header["provenance"]
+        self.checksum: str = header["checksum"]
+        self.n_jets: int = header["n_jets"]
+
+    def __len__(self) -> int:
+        return self.n_jets
+
+    def _open(self) -> h5py.File:
+        try:
+            return h5py.File(self.path, "r")
+        except OSError:
+            raise LayoutError("is not an HDF5 file or is damaged", self.path, "make or copy it again") from None
+
+    def slices(self, size: int = 20_000, split: str | None = None) -> Iterator[Jets]:
+        """Blocks of at most `size` jets in file order, of one split or of all; memory stays bounded."""
+        with self._open() as file:
+            for start in range(0, self.n_jets, size):
+                block = self._block(file, slice(start, start + size))
+                yield block if split is None else block.split(split)
+
+    def read(self, split: str | None = None, limit: int | None = None) -> Jets:
+        """All jets (of one split), or the first `limit` of them, in memory.
+
+        Raises:
+            DataError: there are none.
+        """
+        blocks, count = [], 0
+        for block in self.slices(split=split):
+            blocks.append(block)
+            count += len(block)
+            if limit is not None and count >= limit:
+                break
+        jets = concatenate(blocks) if blocks else None
+        if jets is None or len(jets) == 0:
+            raise DataError(f"there are no jets{f' in split {split!r}' if split else ''}", self.path, "add jets")
+        return jets if limit is None else jets[:limit]
+
+    def verify(self) -> None:
+        """Raise LayoutError unless every stored array still has the checksum it was written with."""
+        digests: dict[str, Any] = {}
+        for block in self.slices():
+            for name, values in _columns(block).items():
+                digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(values).tobytes())
+        if _combine(digests) != self.checksum:
+            raise LayoutError("does not have the checksum it was written with", self.path, "make or copy it again")
+
+    def _block(self, file: h5py.File, rows: slice) -> Jets:
+        try:
+            features = [file[f"constituents/{name}"][rows].astype(np.float32) for name in self.constituent_features]
+            length = file["mask_length"][rows]
+            values = {name: file[name][rows] for name in ("kinematics", "labels", "ids", "weights")}
+            high_level = file["high_level"][rows] if "high_level" in file else None
+        except (KeyError, OSError) as error:
+            raise LayoutError(f"is damaged ({error})", self.path, "make or copy it again") from None
+        constituents = np.stack(features, axis=-1)
+        return Jets(
+            constituents=constituents,
+            mask=np.arange(constituents.shape[1]) < length[:, None],
+            classes=self.classes,
+            constituent_features=self.constituent_features,
+            high_level=high_level,
+            high_level_features=self.high_level_features,
+            provenance=self.provenance,
+            **values,
+        )

@@ -1,0 +1,128 @@
+"""Writing without half-written results: temporary names, renames, digests and folders that are ours."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jets.errors import InputError, LayoutError, StorageError
+
+OWNER_MARK = ".tagware"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its place when the block succeeds.
+
+    Works for a file or a folder (create the folder inside the block). On any failure the temporary
+    is removed and what stood at `path` is untouched.
+
+    Raises:
+        StorageError: the disk is full or the place cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(temporary)
+        yield temporary
+        if path.is_dir():
+            _swap_folder(temporary, path)
+        else:
+            os.replace(temporary, path)
+    except OSError as error:
+        _remove(temporary)
+        if storage := storage_error(error, path):
+            raise storage from error
+        raise
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def storage_error(error: OSError, path: Path) -> StorageError | None:
+    """The StorageError for a full disk or an unwritable place; None when the error is about something else.
+
+    h5py reports a failed write without setting `errno`, so its message is read as well.
+    """
+    text = str(error).lower()
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "no space left" in text:
+        return StorageError("the disk is full", path, "free some space and run the same command again")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        return StorageError("cannot be written", path, "choose a place you may write to")
+    return None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _swap_folder(new: Path, old: Path) -> None:
+    retired = old.with_name(f".{old.name}.{os.getpid()}.old")
+    os.replace(old, retired)
+    os.replace(new, old)
+    _remove(retired)
+
+
+def claim_folder(folder: Path) -> Path:
+    """Make `folder` ours to write in: new, empty, or marked by an earlier run.
+
+    Raises:
+        StorageError: the folder holds files that tagware did not write, or is a file.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise StorageError("is a file, not a folder", folder, "name another output folder")
+    if folder.is_dir() and not (folder / OWNER_MARK).is_file() and any(folder.iterdir()):
+        raise StorageError(
+            "holds files that tagware did not write", folder, "name a new or an empty output folder"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / OWNER_MARK).touch()
+    except OSError as error:
+        raise storage_error(error, folder) or error from error
+    return folder
+
+
+def existing_file(path: str | Path, what: str = "file") -> Path:
+    """Return `path` as a Path; raise InputError when there is no such file."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no such {what}", path, "check the path")
+    return path
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hex."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def json_digest(value: Any) -> str:
+    """SHA-256 of a value's canonical JSON text, as hex."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, all or nothing."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, sort_keys=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; raise LayoutError when it is not JSON, InputError when it is not there."""
+    try:
+        return json.loads(existing_file(path).read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise LayoutError(f"is not JSON ({error})", path, "make it again with the stage that writes it") from None
