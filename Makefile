@@ -1,0 +1,42 @@
+# make demo   everything from jets to a verified firmware project, with its report
+# make test   the quick tests          make test-long   the slow ones
+# make lint   what continuous integration lints
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --constraint constraints.txt
+export PYTHONWARNINGS ?=
+
+.PHONY: demo test test-long lint format setup clean
+
+demo: setup
+	$(BIN)/tagware run firmware_projects/top_gru
+
+test: setup
+	$(BIN)/python -m pytest -n 2 -m "not long"
+
+test-long: setup
+	$(BIN)/python -m pytest -m long
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+setup: $(VENV)/.installed
+
+# torch first and alone: a range that another package brings could pull in a build of several GB.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "tagware needs Python 3.11: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch
+	$(PIP) --editable '.[simulate,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) firmware_projects/*/build

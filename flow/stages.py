@@ -1,0 +1,192 @@
+"""Running stages: what is up to date is kept, what is not is redone, what was interrupted is resumed."""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jets.errors import ConfigError, LayoutError, StorageError
+from jets.files import claim_folder, file_digest, json_digest, read_json, write_json
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a project.
+
+    Attributes:
+        name: also the name of its folder.
+        after: the stages whose folders it reads.
+        config: everything that decides its result besides those folders (JSON-serialisable).
+        run: called with its own folder, which may hold what an interrupted run of the same config left, and
+            the folders of `after` by name.
+        files: external files it reads; their bytes count as inputs.
+    """
+
+    name: str
+    after: tuple[str, ...]
+    config: Mapping[str, Any]
+    run: Callable[[Path, Mapping[str, Path]], None]
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class StageState:
+    """How a stage stands: `fresh`, `stale` (inputs changed), `damaged`, `interrupted` or `missing`."""
+
+    name: str
+    state: str
+    seconds: float | None
+
+
+class Runner:
+    """Runs a project's stages inside one build folder.
+
+    Raises:
+        StorageError: the folder is not ours, or another run holds it.
+    """
+
+    def __init__(self, stages: Sequence[Stage], build: Path) -> None:
+        self.stages, self.build = tuple(stages), Path(build)
+
+    def folder(self, name: str) -> Path:
+        """Where the finished stage lives."""
+        return self.build / name
+
+    def run(self, until: str | None = None, announce: Callable[[str, str], None] = lambda stage, state: None) -> None:
+        """Run every stage that is not fresh, up to and including `until`.
+
+        `announce(stage, state)` is called with "fresh", "running" or "done".
+        """
+        names = [stage.name for stage in self.stages]
+        if until is not None and until not in names:
+            raise ConfigError(f"unknown stage {until!r}", None, f"the stages are {', '.join(names)}")
+        claim_folder(self.build)
+        with _locked(self.build / ".lock"):
+            for stage in self.stages:
+                self._bring_up_to_date(stage, announce)
+                if stage.name == until:
+                    return
+
+    def states(self) -> list[StageState]:
+        """How each stage stands, without running anything."""
+        found: list[StageState] = []
+        upstream_fresh: dict[str, bool] = {}
+        for stage in self.stages:
+            ready = all(upstream_fresh[name] for name in stage.after)
+            state = self._state(stage, ready)
+            upstream_fresh[stage.name] = state == "fresh"
+            manifest = self.folder(stage.name) / MANIFEST
+            seconds = read_json(manifest).get("seconds") if state in ("fresh", "stale") else None
+            found.append(StageState(stage.name, state, seconds))
+        return found
+
+    def seconds(self) -> dict[str, float]:
+        """Wall-clock seconds each finished stage took."""
+        folders = ((stage.name, self.folder(stage.name) / MANIFEST) for stage in self.stages)
+        return {name: read_json(path)["seconds"] for name, path in folders if path.is_file()}
+
+    def _state(self, stage: Stage, upstream_fresh: bool) -> str:
+        folder = self.folder(stage.name)
+        if not (folder / MANIFEST).is_file():
+            return "interrupted" if self._work(stage).is_dir() else "missing"
+        if not upstream_fresh:
+            return "stale"
+        return self._check(stage)
+
+    def _check(self, stage: Stage) -> str:
+        folder = self.folder(stage.name)
+        try:
+            manifest = read_json(folder / MANIFEST)
+            digest, outputs = manifest["digest"], manifest["outputs"]
+        except (LayoutError, KeyError, TypeError):
+            return "damaged"
+        if digest != self._digest(stage):
+            return "stale"
+        return "fresh" if outputs == _outputs(folder) else "damaged"
+
+    def _bring_up_to_date(self, stage: Stage, announce: Callable[[str, str], None]) -> None:
+        if self._state(stage, upstream_fresh=True) == "fresh":
+            announce(stage.name, "fresh")
+            return
+        announce(stage.name, "running")
+        digest, work = self._digest(stage), self._work(stage)
+        _prepare(work, digest)
+        before = _spent(work)
+        start = time.monotonic()
+        try:
+            stage.run(work, {name: self.folder(name) for name in stage.after})
+        finally:
+            if work.is_dir():
+                (work / "seconds").write_text(f"{before + time.monotonic() - start}")
+        self._finish(stage, work, digest)
+        announce(stage.name, "done")
+
+    def _finish(self, stage: Stage, work: Path, digest: str) -> None:
+        seconds = round(_spent(work), 2)
+        for name in ("digest", "seconds"):
+            (work / name).unlink()
+        manifest = {
+            "stage": stage.name,
+            "digest": digest,
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "seconds": seconds,
+            "config": dict(stage.config),
+            "after": list(stage.after),
+            "outputs": _outputs(work),
+        }
+        write_json(work / MANIFEST, manifest)
+        folder = self.folder(stage.name)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(work, folder)
+
+    def _digest(self, stage: Stage) -> str:
+        upstream = {name: read_json(self.folder(name) / MANIFEST)["outputs"] for name in stage.after}
+        files = [file_digest(path) for path in stage.files]
+        return json_digest({"config": dict(stage.config), "after": upstream, "files": files})
+
+    def _work(self, stage: Stage) -> Path:
+        return self.build / f"{stage.name}.work"
+
+
+def _prepare(work: Path, digest: str) -> None:
+    """Keep an interrupted run's folder when its digest is the same, else start with an empty one."""
+    mark = work / "digest"
+    if work.is_dir() and not (mark.is_file() and mark.read_text() == digest):
+        shutil.rmtree(work)
+    work.mkdir(parents=True, exist_ok=True)
+    mark.write_text(digest)
+
+
+def _spent(work: Path) -> float:
+    try:
+        return float((work / "seconds").read_text())
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _outputs(folder: Path) -> dict[str, str]:
+    """Relative path → SHA-256 of every file of a finished stage except its manifest."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that the kernel drops when this process ends, however it ends."""
+    with open(path, "a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StorageError("another run is working here", path.parent, "wait for it or stop it") from None
+        yield
