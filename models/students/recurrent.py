@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from jets.dataset import Jets
 from jets.errors import ConfigError
-from jets.features import SIX_FEATURES, PowerOfTwoScaling, six_features
+from jets.features import SIX_FEATURES
 
 CELLS = ("gru", "lstm")
 MAX_WIDTH = 4096
@@ -18,7 +14,7 @@ MAX_WIDTH = 4096
 
 @dataclass(frozen=True)
 class RecurrentSpec:
-    """The shape of a recurrent identifier; the default is the top tagger of arXiv:2207.00559, table 1.
+    """The shape of a recurrent identifier; the default is the top tagger of arXiv:2207.00559.
 
     Attributes:
         cell: "gru" or "lstm".
@@ -45,34 +41,12 @@ class RecurrentSpec:
                 raise ConfigError(f"{name} must be between 1 and {MAX_WIDTH}, not {width}", None, "correct it")
 
 
-def recurrent_inputs(
-    jets: Jets, spec: RecurrentSpec, scaling: PowerOfTwoScaling | None
-) -> dict[str, NDArray[np.float32]]:
-    """The six features in the power-of-two scaling: {"constituents": (n_jets, n_constituents, 6) float32}."""
-    features = six_features(jets, spec.n_constituents)
-    if scaling is None:
-        return {"constituents": features}
-    return {"constituents": scaling.apply(features, _mask(jets, spec.n_constituents))}
-
-
-def fit_recurrent_scaling(jets: Jets, spec: RecurrentSpec) -> PowerOfTwoScaling:
-    """The scaling of the six features that suits these (training) jets."""
-    return PowerOfTwoScaling.fit(six_features(jets, spec.n_constituents), _mask(jets, spec.n_constituents))
-
-
-def _mask(jets: Jets, n_constituents: int) -> NDArray[np.bool_]:
-    mask = np.zeros((len(jets), n_constituents), np.bool_)
-    shared = min(n_constituents, jets.mask.shape[1])
-    mask[:, :shared] = jets.mask[:, :shared]
-    return mask
-
-
 def build_float(spec: RecurrentSpec, n_outputs: int) -> Any:
     """The float Keras model, (n_jets, n_constituents, 6) -> raw logits (n_jets, n_outputs).
 
     Layers: "constituents" (input), "rnn", "dense_0", "relu_0", …, "logit". Padded steps are zeros and run through
     the recurrence like any other, as the firmware runs them. The GRU is the `reset_after` one, the only one that
-    hls4ml implements (Cho et al., arXiv:1406.1078, eq. 5–8, the reset gate moved behind the matrix product).
+    hls4ml implements (Cho et al., arXiv:1406.1078v1: the reset gate acts after the recurrent matrix product).
     """
     import keras
 

@@ -1,0 +1,268 @@
+"""The artefact that a training stage hands on: a network with everything needed to apply it to jets."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jets.config import fill
+from jets.dataset import Jets
+from jets.errors import InputError, LayoutError, StorageError, TagwareError
+from jets.features import PowerOfTwoScaling
+from jets.files import file_digest, read_json, replacing, write_json
+from models.registry import Architecture, architecture, n_outputs
+
+LAYOUT = "tagware-tagger-1"
+WEIGHTS = {"torch": "weights.pt", "keras": "model.keras"}
+MAKE_AGAIN = "make it again with the stage that writes it"
+BATCH = 2048
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """A trained network with its architecture, classes and input scaling.
+
+    Attributes:
+        architecture: a name of `models.registry`.
+        config: that architecture's config dataclass.
+        classes: names of the classes. Two classes have ONE output, the logit of classes[1] against classes[0];
+            more have one logit per class.
+        scaling: the power-of-two scaling of the inputs, fitted on training jets.
+        network: a `torch.nn.Module` or a `keras.Model`.
+        framework: "torch" or "keras".
+        quantization: bits of every tensor of a quantized network, None for a float one (JSON-serialisable).
+        provenance: where the weights come from (JSON-serialisable).
+    """
+
+    architecture: str
+    config: Any
+    classes: tuple[str, ...]
+    scaling: PowerOfTwoScaling | None
+    network: Any
+    framework: Literal["torch", "keras"]
+    quantization: Mapping[str, Any] | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of logits per jet: 1 for two classes, else the number of classes."""
+        return n_outputs(self.classes)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of trainable parameters."""
+        if self.framework == "torch":
+            return sum(weight.numel() for weight in self.network.parameters() if weight.requires_grad)
+        return sum(int(np.prod(weight.shape)) for weight in self.network.trainable_weights)
+
+    def inputs(self, jets: Jets) -> Arrays:
+        """The network's input arrays by name, first axis (n_jets,)."""
+        return architecture(self.architecture).inputs(jets, self.config, self.scaling)
+
+    def predict(self, jets: Jets, batch_size: int = BATCH) -> NDArray[np.float32]:
+        """Logits, (n_jets, n_outputs) float32."""
+        if self.framework == "torch":
+            return self.outputs(jets, batch_size)[0]
+        logits = np.zeros((len(jets), self.n_outputs), np.float32)
+        for rows, arrays in self._batches(jets, batch_size):
+            logits[rows] = _keras_predict(self.network, arrays)
+        return logits
+
+    def embed(self, jets: Jets, batch_size: int = BATCH) -> NDArray[np.float32]:
+        """What the network's last block sees of each jet, (n_jets, n_embedding) float32.
+
+        Raises:
+            InputError: a Keras tagger, which has no embedding.
+        """
+        return self.outputs(jets, batch_size)[1]
+
+    def outputs(self, jets: Jets, batch_size: int = BATCH) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits (n_jets, n_outputs) and embeddings (n_jets, n_embedding) in one pass.
+
+        Raises:
+            InputError: a Keras tagger, which has no embedding.
+        """
+        if self.framework != "torch":
+            raise InputError(f"a {self.architecture!r} tagger has no embedding", None, "embed with a teacher")
+        logits = np.zeros((len(jets), self.n_outputs), np.float32)
+        embedding = np.zeros((len(jets), self.network.n_embedding), np.float32)
+        for rows, arrays in self._batches(jets, batch_size):
+            logits[rows], embedding[rows] = _torch_outputs(self.network, arrays)
+        return logits, embedding
+
+    def probabilities(self, jets: Jets, batch_size: int = BATCH) -> NDArray[np.float32]:
+        """Class probabilities, (n_jets, n_classes) float32: sigmoid of the one logit or softmax of many."""
+        logits = self.predict(jets, batch_size).astype(np.float64)
+        if self.n_outputs == 1:
+            logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    def _batches(self, jets: Jets, size: int) -> Iterator[tuple[slice, Arrays]]:
+        for start in range(0, len(jets), size):
+            rows = slice(start, start + size)
+            yield rows, self.inputs(jets[rows])
+
+    def save(self, folder: Path) -> Path:
+        """Write `tagger.json` and the weights into `folder`, each all or nothing, and return `folder`.
+
+        Other files of the folder stay. `tagger.json` comes last and holds the digest of the weights.
+
+        Raises:
+            StorageError: `folder` is a file, cannot be written, or the disk is full.
+        """
+        folder = Path(folder)
+        if folder.exists() and not folder.is_dir():
+            raise StorageError("is a file, not a folder", folder, "name another output folder")
+        weights = folder / WEIGHTS[self.framework]
+        with replacing(weights) as temporary:
+            _save_weights(self, temporary)
+        header = {
+            "layout": LAYOUT,
+            "architecture": self.architecture,
+            "framework": self.framework,
+            "config": dataclasses.asdict(self.config),
+            "classes": list(self.classes),
+            "scaling": None if self.scaling is None else self.scaling.to_dict(),
+            "quantization": None if self.quantization is None else dict(self.quantization),
+            "n_parameters": self.n_parameters,
+            "weights_sha256": file_digest(weights),
+            "provenance": dict(self.provenance),
+        }
+        write_json(folder / "tagger.json", header)
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Tagger:
+        """Read a tagger that `save` wrote; no code stored in the files is ever run.
+
+        Raises:
+            InputError: no tagger in the folder.
+            LayoutError: damaged, or the weights do not belong to the architecture and its config.
+            ConfigError: an unknown architecture, or a config it does not take.
+        """
+        header = _read_header(Path(folder))
+        where = Path(folder) / "tagger.json"
+        try:
+            design = architecture(header["architecture"])
+        except TagwareError as error:
+            raise type(error)(error.what, where, error.remedy) from None
+        config = fill(design.config_class, header["config"], where)
+        tagger = cls(
+            architecture=design.name,
+            config=config,
+            classes=tuple(header["classes"]),
+            scaling=None if header["scaling"] is None else PowerOfTwoScaling.from_dict(header["scaling"]),
+            network=None,
+            framework=design.framework,
+            quantization=header["quantization"],
+            provenance=header["provenance"],
+        )
+        weights = Path(folder) / WEIGHTS[design.framework]
+        _check_digest(weights, header["weights_sha256"])
+        load_network = _load_torch if design.framework == "torch" else _load_keras
+        return dataclasses.replace(tagger, network=load_network(weights, design, tagger))
+
+
+KEYS = ("layout", "architecture", "config", "classes", "scaling", "quantization", "weights_sha256", "provenance")
+
+
+def _read_header(folder: Path) -> dict[str, Any]:
+    path = folder / "tagger.json"
+    if not path.is_file():
+        raise InputError("no tagger in this folder (no tagger.json)", folder, "make one with `tagware train`")
+    header = read_json(path)
+    if not isinstance(header, dict) or header.get("layout") != LAYOUT:
+        raise LayoutError(f"is not a tagger of layout {LAYOUT!r}", path, MAKE_AGAIN)
+    for key in KEYS:
+        if key not in header:
+            raise LayoutError(f"the key {key!r} is missing", path, MAKE_AGAIN)
+    return header
+
+
+def _check_digest(weights: Path, expected: str) -> None:
+    if not weights.is_file():
+        raise LayoutError("the weights are missing", weights, MAKE_AGAIN)
+    if file_digest(weights) != expected:
+        raise LayoutError("the weights are not the ones that tagger.json names", weights, MAKE_AGAIN)
+
+
+def _save_weights(tagger: Tagger, temporary: Path) -> None:
+    if tagger.framework == "torch":
+        import torch
+
+        torch.save({name: value.cpu() for name, value in tagger.network.state_dict().items()}, temporary)
+        return
+    named = temporary.with_name(f"{temporary.name}.keras")  # Keras insists on its own suffix
+    try:
+        tagger.network.save(named)
+        named.replace(temporary)
+    finally:
+        named.unlink(missing_ok=True)
+
+
+def _load_torch(weights: Path, design: Architecture, tagger: Tagger) -> Any:
+    import torch
+
+    network = design.build(tagger.config, tagger.n_outputs)
+    try:
+        network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
+    except RuntimeError as error:
+        first = str(error).strip().splitlines()[-1].strip()
+        raise LayoutError(f"the weights do not fit {design.name!r}: {first}", weights, MAKE_AGAIN) from None
+    except Exception as error:  # torch raises pickle errors, EOFError, KeyError… for damaged or unsafe files
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise LayoutError(f"cannot be read safely ({reason})", weights, MAKE_AGAIN) from None
+    return network.eval()
+
+
+def _load_keras(weights: Path, design: Architecture, tagger: Tagger) -> Any:
+    import keras
+
+    try:
+        network = keras.models.load_model(
+            weights, custom_objects=_quantized_objects(tagger), compile=False, safe_mode=True
+        )
+    except Exception as error:  # Keras raises many kinds for damaged, foreign or unsafe files
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise LayoutError(f"cannot be read safely ({reason})", weights, MAKE_AGAIN) from None
+    wanted = design.build(tagger.config, tagger.n_outputs)
+    for side in ("input_shape", "output_shape"):
+        if getattr(network, side) != getattr(wanted, side):
+            what = f"{side.replace('_', ' ')} is {getattr(network, side)}, not {getattr(wanted, side)}"
+            raise LayoutError(f"the weights do not fit {design.name!r}: {what}", weights, MAKE_AGAIN)
+    return network
+
+
+def _quantized_objects(tagger: Tagger) -> dict[str, Any]:
+    """The QKeras classes that a quantized model names; a float model needs none and QKeras is not imported."""
+    objects: dict[str, Any] = {}
+    if tagger.quantization is not None:
+        from qkeras.utils import _add_supported_quantized_objects as add_quantized_objects
+
+        add_quantized_objects(objects)
+    return objects
+
+
+def _torch_outputs(network: Any, arrays: Arrays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    import torch
+
+    device = next(network.parameters()).device
+    network.eval()
+    with torch.inference_mode():
+        embedding = network.embed(**{name: torch.from_numpy(values).to(device) for name, values in arrays.items()})
+        logits = network.head(embedding)
+    return logits.float().cpu().numpy(), embedding.float().cpu().numpy()
+
+
+def _keras_predict(network: Any, arrays: Arrays) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = network.predict_on_batch(arrays["constituents"])
+    return np.asarray(values, np.float32)
