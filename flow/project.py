@@ -1,0 +1,117 @@
+"""A project: the folder with its `project.yaml`, checked against the config of every stage."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from compress.distil import DistilConfig
+from compress.quantize.qkeras import Bits
+from hls.project import HlsConfig
+from jets.config import fill, read_yaml
+from jets.errors import ConfigError, InputError
+from jets.simulate import SimulateConfig
+from models.registry import architecture
+from models.students.recurrent import RecurrentSpec
+from models.training import TrainConfig
+
+
+@dataclass(frozen=True)
+class JetsSection:
+    """Where the jets come from: a packaged `sample`, a jets `file` (relative to project.yaml), or `simulate`."""
+
+    sample: str | None = None
+    file: str | None = None
+    simulate: SimulateConfig | None = None
+
+    def __post_init__(self) -> None:
+        if sum(source is not None for source in (self.sample, self.file, self.simulate)) != 1:
+            raise ConfigError("needs exactly one of sample, file, simulate", None, "e.g. sample: top_qcd")
+
+
+@dataclass(frozen=True)
+class TaggerSection:
+    """A tagger to train, teacher or reference: its architecture's own `config` and how to `train` it."""
+
+    architecture: str = "particle_transformer"
+    config: dict[str, Any] = field(default_factory=dict)
+    train: TrainConfig = TrainConfig()
+
+
+@dataclass(frozen=True)
+class CompressSection:
+    """How the student is made: its bits, its distillation, and whether one without a teacher is trained too."""
+
+    bits: Bits = Bits()
+    distil: DistilConfig = DistilConfig()
+    control: bool = True
+
+
+@dataclass(frozen=True)
+class CompareSection:
+    """The comparison on the test jets: the seed of its bootstrap."""
+
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class ProjectConfig:
+    """The whole of a project.yaml."""
+
+    jets: JetsSection
+    teacher: TaggerSection = TaggerSection()
+    reference: TaggerSection | None = None
+    student: RecurrentSpec = RecurrentSpec()
+    compress: CompressSection = CompressSection()
+    hls: HlsConfig = HlsConfig()
+    compare: CompareSection = CompareSection()
+
+
+@dataclass(frozen=True)
+class ProjectFolder:
+    """A project's folder and its checked config."""
+
+    folder: Path
+    config: ProjectConfig
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.resolve().name
+
+    @property
+    def build(self) -> Path:
+        """Where its stages live."""
+        return self.folder / "build"
+
+    @staticmethod
+    def load(folder: str | Path) -> ProjectFolder:
+        """Read `project.yaml` in `folder` (or the YAML file itself).
+
+        Raises:
+            InputError: no such project.
+            ConfigError: an unknown key or a value out of range, with its place.
+        """
+        folder = Path(folder)
+        if folder.suffix in (".yaml", ".yml"):
+            raise InputError("is a file, not a project's folder", folder, f"name the folder: {folder.parent}")
+        path = folder / "project.yaml"
+        if not path.is_file():
+            raise InputError("no such project (it has no project.yaml)", folder, "see firmware_projects/ for examples")
+        config = fill(ProjectConfig, read_yaml(path), path)
+        for section in (config.teacher, config.reference):
+            if section is not None:
+                fill_architecture(section, path)
+        return ProjectFolder(folder, config)
+
+
+def fill_architecture(section: TaggerSection, where: str | Path) -> Any:
+    """The architecture's own config dataclass, filled from the section."""
+    return fill(architecture(section.architecture).config_class, section.config, f"{where}: {section.architecture}")
+
+
+def resolved(config: Any) -> dict[str, Any]:
+    """A config dataclass as the plain mapping that is saved with its artefact."""
+    return dataclasses.asdict(config)

@@ -1,0 +1,190 @@
+"""One function a verb of the command line: read, call one stage, say what came out."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from jets.config import fill, read_yaml
+from jets.errors import InputError
+
+
+def simulate(options: argparse.Namespace) -> None:
+    """`tagware simulate`."""
+    from jets.simulate import SimulateConfig
+    from jets.simulate import simulate as run
+
+    given = {
+        "classes": options.classes,
+        "n_per_class": options.n,
+        "pt_gev": options.pt_gev,
+        "detector": options.detector,
+        "seed": options.seed,
+    }
+    chosen = read_yaml(options.config) if options.config else {}
+    chosen |= {key: value for key, value in given.items() if value is not None}
+    config = fill(SimulateConfig, chosen, options.config or "tagware simulate")
+    extra = {} if options.processes is None else {"processes": options.processes}
+    _say_jets(run(config, options.out, **extra))
+
+
+def import_jets(options: argparse.Namespace) -> None:
+    """`tagware import`."""
+    from jets.readers import import_jets as run
+
+    _say_jets(run(options.format, options.paths, options.out))
+
+
+def train(options: argparse.Namespace) -> None:
+    """`tagware train`."""
+    from flow.project import TaggerSection
+    from flow.steps import train_tagger
+
+    section = fill(TaggerSection, _section(options.config, "teacher"), options.config or "tagware train")
+    train_tagger(section, options.jets, options.out)
+    _say(f"tagger: {options.out}")
+
+
+def teach(options: argparse.Namespace) -> None:
+    """`tagware teach`."""
+    from compress.teach import teach as run
+    from jets.dataset import JetsFile
+    from models.tagger import Tagger
+
+    run(Tagger.load(options.teacher), JetsFile(options.jets), options.out)
+    _say(f"teacher outputs: {options.out}")
+
+
+def distil(options: argparse.Namespace) -> None:
+    """`tagware distil`."""
+    from flow.project import CompressSection
+    from flow.steps import distil_student
+    from models.students.recurrent import RecurrentSpec
+
+    where = options.config or "tagware distil"
+    spec = fill(RecurrentSpec, _section(options.config, "student"), f"{where}: student")
+    section = fill(CompressSection, _section(options.config, "compress"), f"{where}: compress")
+    distil_student(spec, section, options.jets, options.teacher_outputs, options.out)
+    _say(f"students: {options.out / 'float'}, {options.out / 'quantized'}")
+
+
+def convert(options: argparse.Namespace) -> None:
+    """`tagware convert`."""
+    from hls.convert import convert as run
+    from hls.project import HlsConfig
+    from jets.dataset import JetsFile
+
+    where = options.config or "tagware convert"
+    config = fill(HlsConfig, _section(options.config, "hls"), f"{where}: hls")
+    jets = JetsFile(options.jets).read(limit=config.self_check.n_jets) if options.jets else None
+    project = run(options.student, config, options.out, jets)
+    _say(f"firmware project: {project.folder}")
+
+
+def csim(options: argparse.Namespace) -> int:
+    """`tagware csim`."""
+    from flow.steps import simulate_firmware
+
+    result = simulate_firmware(options.firmware)
+    _say(json.dumps(dataclasses.asdict(result), indent=2, default=str))
+    return 0 if result.n_mismatch == 0 else 1
+
+
+def run(options: argparse.Namespace) -> None:
+    """`tagware run`."""
+    from flow.project import ProjectFolder
+    from flow.stages import Runner
+    from flow.steps import stages
+
+    project = ProjectFolder.load(options.project)
+    Runner(stages(project), project.build).run(options.until, _announce)
+    if options.until is None:
+        _say_report(project.build / "report")
+
+
+def status(options: argparse.Namespace) -> None:
+    """`tagware status`."""
+    from flow.project import ProjectFolder
+    from flow.stages import Runner
+    from flow.steps import stages
+
+    project = ProjectFolder.load(options.project)
+    rows = [(s.name, s.state, "" if s.seconds is None else f"{s.seconds:.0f} s") for s in Runner(stages(project), project.build).states()]
+    _table(project.name, ("stage", "state", "time"), rows)
+
+
+def report(options: argparse.Namespace) -> None:
+    """`tagware report`."""
+    from flow.project import ProjectFolder
+    from flow.steps import render_saved, save_report
+
+    project = ProjectFolder.load(options.project)
+    folder = project.build / "report"
+    saved = project.folder / "report.json"
+    if options.save:
+        save_report(folder, saved)
+    if options.readme:
+        from hls.render import update_readme
+        from hls.report import Report
+
+        update_readme(options.readme, Report.load(saved))
+    if folder.is_dir():
+        render_saved(folder)
+        _say_report(folder)
+    elif not options.readme:
+        raise InputError("the project has no report yet", folder, f"make it with `tagware run {project.folder}`")
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """`tagware doctor`."""
+    from flow.doctor import examine
+
+    findings = examine()
+    if options.json:
+        _say(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
+    else:
+        rows = [(f.name, f.version or "missing", f.adds, "" if f.version else f.get) for f in findings]
+        _table("tools and packages", ("name", "version", "what it is for", "how to get it"), rows)
+    return 0 if all(finding.version for finding in findings if finding.required) else 2
+
+
+def _section(path: Path | None, key: str) -> Any:
+    return None if path is None else read_yaml(path).get(key)
+
+
+def _announce(stage: str, state: str) -> None:
+    words = {"fresh": "is up to date", "running": "…", "done": "done"}
+    print(f"{stage} {words[state]}", file=sys.stderr, flush=True)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _say_jets(path: Path) -> None:
+    from jets.dataset import JetsFile
+
+    file = JetsFile(path)
+    _say(f"{file.n_jets} jets ({', '.join(file.classes)}): {path}")
+
+
+def _say_report(folder: Path) -> None:
+    from hls.render import main_table_text
+    from hls.report import Report
+
+    _say(main_table_text(Report.load(folder / "report.json")))
+    _say(f"report: {folder / 'report.html'}")
+
+
+def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*head, title=title)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

@@ -1,0 +1,110 @@
+"""tagware: from foundation-model jet taggers to verified trigger firmware. One verb a stage; no logic here."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jets.errors import TagwareError
+
+__version__ = "0.1.0"
+
+EPILOG = "Start with `tagware run firmware_projects/top_gru`; `tagware VERB --help` tells more about a verb."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; the exit status is 0, 1 when two models that must agree do not, or 2 for any other error."""
+    options = parser().parse_args(arguments)
+    try:
+        from flow import verbs
+
+        verb = getattr(verbs, options.verb.replace("import", "import_jets"))
+        return int(verb(options) or 0)
+    except TagwareError as error:
+        print(f"tagware: {error}", file=sys.stderr)
+        return error.exit_status
+    except OSError as error:
+        from jets.files import storage_error
+
+        known = storage_error(error, Path(error.filename or "output"))
+        if known is None:
+            raise
+        print(f"tagware: {known}", file=sys.stderr)
+        return known.exit_status
+    except KeyboardInterrupt:
+        print("tagware: interrupted; the same command goes on from the last finished stage", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser("tagware", description=__doc__, epilog=EPILOG)
+    top.add_argument("--version", action="version", version=f"tagware {__version__}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _jets_verbs(verbs)
+    _model_verbs(verbs)
+    _firmware_verbs(verbs)
+    _project_verbs(verbs)
+    return top
+
+
+def _jets_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    simulate = verbs.add_parser("simulate", help="make labelled jets with Pythia 8 and FastJet")
+    simulate.add_argument("out", type=Path, help="jets file to write (.h5)")
+    simulate.add_argument("--classes", nargs="+", metavar="CLASS", help="e.g. QCD top, or g q W Z t")
+    simulate.add_argument("--n", type=int, metavar="N", help="jets per class")
+    simulate.add_argument("--pt-gev", type=float, nargs=2, metavar=("MIN", "MAX"), help="window of jet pT")
+    simulate.add_argument("--detector", metavar="CARD", help="none, light, cms, or a YAML card of yours")
+    simulate.add_argument("--seed", type=int)
+    simulate.add_argument("--config", type=Path, metavar="YAML", help="all options of a simulation as a YAML file")
+    simulate.add_argument("--processes", type=int, metavar="N", help="worker processes (default: one a core)")
+    bring = verbs.add_parser("import", help="convert a public data set into a jets file")
+    bring.add_argument("format", help="top_tagging or hls4ml_lhc_jets")
+    bring.add_argument("paths", type=Path, nargs="+", help="files, or folders of files")
+    bring.add_argument("out", type=Path, help="jets file to write (.h5)")
+
+
+def _model_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    train = verbs.add_parser("train", help="train a teacher or a reference tagger")
+    train.add_argument("jets", type=Path, help="jets file")
+    train.add_argument("out", type=Path, help="folder of the tagger")
+    train.add_argument("--config", type=Path, metavar="YAML", help="architecture, config, train: as in a project.yaml")
+    teach = verbs.add_parser("teach", help="store a teacher's logits and embedding for every jet")
+    teach.add_argument("teacher", type=Path, help="folder of a tagger")
+    teach.add_argument("jets", type=Path, help="jets file")
+    teach.add_argument("out", type=Path, help="HDF5 file of teacher outputs")
+    distil = verbs.add_parser("distil", help="train the quantized student on stored teacher outputs")
+    distil.add_argument("jets", type=Path, help="jets file")
+    distil.add_argument("out", type=Path, help="folder of the float and the quantized student")
+    distil.add_argument("--teacher-outputs", type=Path, help="made by `tagware teach`; without: plain cross entropy")
+    distil.add_argument("--config", type=Path, metavar="YAML", help="student, compress: as in a project.yaml")
+
+
+def _firmware_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    convert = verbs.add_parser("convert", help="have hls4ml write the HLS C++ project of a student, and check it")
+    convert.add_argument("student", type=Path, help="folder of a quantized tagger")
+    convert.add_argument("out", type=Path, help="folder of the firmware project")
+    convert.add_argument("--jets", type=Path, help="jets for the self-check (default: random inputs)")
+    convert.add_argument("--config", type=Path, metavar="YAML", help="hls: as in a project.yaml")
+    csim = verbs.add_parser("csim", help="build and run the C simulation testbench of a firmware project")
+    csim.add_argument("firmware", type=Path, help="folder of the firmware project")
+
+
+def _project_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = verbs.add_parser("run", help="bring every stage of a project up to date")
+    run.add_argument("project", type=Path, help="folder with a project.yaml")
+    run.add_argument("--until", metavar="STAGE", help="stop after this stage")
+    status = verbs.add_parser("status", help="tell which stages of a project are up to date")
+    status.add_argument("project", type=Path, help="folder with a project.yaml")
+    report = verbs.add_parser("report", help="show a project's saved report and render it again")
+    report.add_argument("project", type=Path, help="folder with a project.yaml")
+    report.add_argument("--readme", type=Path, help="put the main table between this file's report marks")
+    report.add_argument("--save", action="store_true", help="keep report.json in the project's folder, for git")
+    doctor = verbs.add_parser("doctor", help="tell which tools are here, and what the missing ones would add")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
