@@ -104,7 +104,7 @@ class Tagger:
         if self.n_outputs == 1:
             logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
     def _batches(self, jets: Jets, size: int) -> Iterator[tuple[slice, Arrays]]:
         for start in range(0, len(jets), size):
