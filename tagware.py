@@ -1,4 +1,4 @@
-"""tagware: from foundation-model jet taggers to verified trigger firmware. One verb a stage; no logic here."""
+"""The front door: one verb a stage, no logic."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from jets.errors import TagwareError
 
 __version__ = "0.1.0"
 
+DESCRIPTION = "From foundation-model jet taggers to verified trigger firmware."
 EPILOG = "Start with `tagware run firmware_projects/top_gru`; `tagware VERB --help` tells more about a verb."
 
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser("tagware", description=__doc__, epilog=EPILOG)
+    top = argparse.ArgumentParser("tagware", description=DESCRIPTION, epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"tagware {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     _jets_verbs(verbs)

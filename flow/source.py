@@ -1,0 +1,112 @@
+"""The jets of a project: a packaged sample, a file of the user's, or a simulation; checked before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flow.project import JetsSection, ProjectFolder
+from jets.dataset import SPLITS, JetsFile, split_of
+from jets.errors import DataError, LayoutError
+from jets.files import read_json, write_json
+
+POINTER = "jets.json"
+SIMULATED = "jets.h5"
+
+
+def given_path(project: ProjectFolder) -> Path | None:
+    """The jets file that the project names; None when it asks for a simulation."""
+    section = project.config.jets
+    if section.sample is not None:
+        from jets.samples import sample_path
+
+        return sample_path(section.sample)
+    return None if section.file is None else (project.folder / section.file).resolve()
+
+
+def jets_inputs(project: ProjectFolder) -> dict[str, Any]:
+    """What decides the jets stage: the config, and the checksum of a file that is given.
+
+    Raises:
+        InputError, LayoutError: the file is missing or is not a jets file.
+    """
+    import dataclasses
+
+    path = given_path(project)
+    inputs = dataclasses.asdict(project.config.jets)
+    return inputs if path is None else {**inputs, "checksum": JetsFile(path).checksum}
+
+
+def provide_jets(project: ProjectFolder, folder: Path) -> None:
+    """Simulate or find the jets, check them, and write the pointer that the other stages open.
+
+    Raises:
+        DataError: a class has no jets in a split.
+        LayoutError: the file does not have the checksum it was written with.
+    """
+    path = given_path(project)
+    if path is None:
+        path = _simulate(project.config.jets, folder)
+    file = JetsFile(path)
+    if path != folder / SIMULATED:
+        file.verify()
+    counts = count_jets(file)
+    inside = path.parent == folder
+    write_json(
+        folder / POINTER,
+        {
+            "path": SIMULATED if inside else str(path),
+            "source": _source(project.config.jets),
+            "checksum": file.checksum,
+            "classes": list(file.classes),
+            "counts": counts,
+        },
+    )
+
+
+def open_jets(folder: Path) -> JetsFile:
+    """The jets file that a finished jets stage points to.
+
+    Raises:
+        InputError: it is no longer there.
+        LayoutError: it holds other jets than when the stage ran.
+    """
+    pointer = read_json(folder / POINTER)
+    file = JetsFile(folder / pointer["path"])
+    if file.checksum != pointer["checksum"]:
+        raise LayoutError("holds other jets than when the project ran", file.path, "run the project again")
+    return file
+
+
+def count_jets(file: JetsFile) -> dict[str, dict[str, int]]:
+    """Jets of each class in each split.
+
+    Raises:
+        DataError: a class has none in a split.
+    """
+    counts = np.zeros((len(SPLITS), len(file.classes)), np.int64)
+    for block in file.slices():
+        np.add.at(counts, (split_of(block.ids), block.labels), 1)
+    for split, row in zip(SPLITS, counts, strict=True):
+        for name, count in zip(file.classes, row, strict=True):
+            if count == 0:
+                raise DataError(f"class {name!r} has no jets in the {split} split", file.path, "add jets of that class")
+    return {
+        split: {name: int(count) for name, count in zip(file.classes, row, strict=True)}
+        for split, row in zip(SPLITS, counts, strict=True)
+    }
+
+
+def _simulate(section: JetsSection, folder: Path) -> Path:
+    from jets.simulate import simulate
+
+    assert section.simulate is not None
+    return simulate(section.simulate, folder / SIMULATED)
+
+
+def _source(section: JetsSection) -> str:
+    if section.sample is not None:
+        return f"packaged sample {section.sample}"
+    return "simulation" if section.file is None else f"file {section.file}"

@@ -1,0 +1,118 @@
+"""The stages of a project, each bound to the one function of the room that does it."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flow.project import CompressSection, ProjectFolder, TaggerSection, fill_architecture
+from flow.reporting import write_report
+from flow.source import jets_inputs, open_jets, provide_jets
+from flow.stages import Stage
+from jets.dataset import JetsFile
+from models.students.recurrent import RecurrentSpec
+
+Folders = Mapping[str, Path]
+TEACHER_OUTPUTS = "teacher.h5"
+FIRMWARE = "firmware"
+
+
+def stages(project: ProjectFolder) -> list[Stage]:
+    """Every stage of a project, in order; nothing runs."""
+    config = project.config
+    found = [
+        Stage("jets", (), jets_inputs(project), lambda folder, _: provide_jets(project, folder)),
+        Stage("teacher", ("jets",), _plain(config.teacher), partial(_train, config.teacher)),
+    ]
+    if config.reference is not None:
+        found.append(Stage("reference", ("jets",), _plain(config.reference), partial(_train, config.reference)))
+    student = {"student": _plain(config.student), "compress": _plain(config.compress)}
+    found.append(Stage("teach", ("jets", "teacher"), {}, _teach))
+    found.append(Stage("distil", ("jets", "teach"), student, partial(_distil, config.student, config.compress)))
+    if config.compress.control:
+        control = _without_teacher(config.compress)
+        plain = {"student": _plain(config.student), "compress": _plain(control)}
+        found.append(Stage("control", ("jets",), plain, partial(_distil, config.student, control)))
+    found.append(Stage("convert", ("jets", "distil"), _plain(config.hls), partial(_convert, project)))
+    found.append(Stage("csim", ("jets", "distil", "convert"), {}, _csim))
+    everything = tuple(stage.name for stage in found)
+    compare = {"project": project.name, "compare": _plain(config.compare)}
+    found.append(Stage("report", everything, compare, partial(write_report, project)))
+    return found
+
+
+def train_tagger(section: TaggerSection, jets: Path | JetsFile, out: Path) -> None:
+    """Train the tagger of a section on a jets file and save it in the folder `out`."""
+    from models.training import train
+
+    file = jets if isinstance(jets, JetsFile) else JetsFile(jets)
+    train(section.architecture, fill_architecture(section, "project.yaml"), file, section.train, out)
+
+
+def distil_student(
+    spec: RecurrentSpec, section: CompressSection, jets: Path | JetsFile, teacher_outputs: Path | None, out: Path
+) -> None:
+    """Train the float and the quantized student into the folder `out`; without a teacher, by plain cross entropy."""
+    from compress.distil import distil
+    from compress.teach import TeacherOutputs
+
+    file = jets if isinstance(jets, JetsFile) else JetsFile(jets)
+    if teacher_outputs is None:
+        section = _without_teacher(section)
+    outputs = None if teacher_outputs is None else TeacherOutputs.load(teacher_outputs)
+    distil(spec, section.bits, file, outputs, section.distil, out)
+
+
+def simulate_firmware(firmware: Path) -> Any:
+    """Run the C simulation testbench of a firmware project on its stored vectors."""
+    from hls.csim import run_csim
+    from hls.project import Project
+
+    return run_csim(Project.load(firmware))
+
+
+def _train(section: TaggerSection, folder: Path, upstream: Folders) -> None:
+    train_tagger(section, open_jets(upstream["jets"]), folder)
+
+
+def _teach(folder: Path, upstream: Folders) -> None:
+    from compress.teach import teach
+    from models.tagger import Tagger
+
+    teach(Tagger.load(upstream["teacher"]), open_jets(upstream["jets"]), folder / TEACHER_OUTPUTS)
+
+
+def _distil(spec: RecurrentSpec, section: CompressSection, folder: Path, upstream: Folders) -> None:
+    taught = upstream["teach"] / TEACHER_OUTPUTS if "teach" in upstream else None
+    distil_student(spec, section, open_jets(upstream["jets"]), taught, folder)
+
+
+def _convert(project: ProjectFolder, folder: Path, upstream: Folders) -> None:
+    from hls.convert import convert
+
+    config = project.config.hls
+    jets = open_jets(upstream["jets"]).read("test", limit=config.self_check.n_jets)
+    convert(upstream["distil"] / "quantized", config, folder / FIRMWARE, jets)
+
+
+def _csim(folder: Path, upstream: Folders) -> None:
+    """Simulate a copy of the converted project, so that vectors, golden outputs and library live in it."""
+    from hls.csim import run_csim
+    from hls.project import Project
+
+    firmware = folder / FIRMWARE
+    shutil.rmtree(firmware, ignore_errors=True)
+    shutil.copytree(upstream["convert"] / FIRMWARE, firmware)
+    run_csim(Project.load(firmware), upstream["distil"] / "quantized", open_jets(upstream["jets"]).read("test"))
+
+
+def _without_teacher(section: CompressSection) -> CompressSection:
+    return dataclasses.replace(section, distil=dataclasses.replace(section.distil, loss="cross_entropy"))
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    return dataclasses.asdict(config)

@@ -1,0 +1,130 @@
+"""The front door: what a user types wrong is answered in one line with exit status 2, and nothing is half-written."""
+
+from pathlib import Path
+
+import pytest
+
+import tagware
+
+BASE = "jets: {sample: top_qcd}\n"
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run a command line that must be refused; return its one line of complaint."""
+    assert tagware.main([str(argument) for argument in arguments]) == 2
+    captured = capsys.readouterr()
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1, captured.err
+    assert lines[0].startswith("tagware: ")
+    return lines[0]
+
+
+def project(folder: Path, text: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "project.yaml").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("jets: {sampel: top_qcd}\n", ["jets", "'sampel'", "did you mean 'sample'"]),
+        ("jets: {}\n", ["jets", "exactly one of sample, file, simulate"]),
+        ("teacher: {}\n", ["'jets'", "missing"]),
+        (BASE + "teach: {}\n", ["'teach'", "did you mean 'teacher'"]),
+        (BASE + "teacher: {architecture: particle_transfomer}\n", ["did you mean 'particle_transformer'"]),
+        (BASE + "teacher: {config: {depth: 3}}\n", ["particle_transformer", "'depth'"]),
+        (BASE + "teacher: {train: {epochs: 0}}\n", ["epochs"]),
+        (BASE + "student: {units: twenty}\n", ["student: units", "twenty"]),
+        (BASE + "compress: {bits: {weights: [0, 0]}}\n", ["compress: bits", "weight"]),
+        (BASE + "compress: {bits: {weights: [33, 1]}}\n", ["compress: bits", "weight"]),
+        (BASE + "hls: {backend: Quartus}\n", ["hls", "backend", "Vitis"]),
+        (BASE + "hls: {clock_ns: -5}\n", ["hls", "clock_ns"]),
+        ("jets: [1, 2\n", ["is not YAML"]),
+        ("- a\n- b\n", ["must be a mapping"]),
+    ],
+)
+def test_a_wrong_project_file_is_refused_by_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, names: list[str]
+) -> None:
+    folder = project(tmp_path / "mine", text)
+    message = refused(capsys, "run", folder)
+    for name in ["project.yaml", *names]:
+        assert name in message
+    assert [path.name for path in folder.iterdir()] == ["project.yaml"]
+
+
+def test_a_missing_project_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert str(tmp_path / "nowhere") in refused(capsys, "run", tmp_path / "nowhere")
+    assert "name the folder" in refused(capsys, "status", tmp_path / "project.yaml")
+
+
+def test_a_missing_jets_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = project(tmp_path / "mine", "jets: {file: gone.h5}\n")
+    message = refused(capsys, "run", folder)
+    assert "gone.h5" in message and "tagware simulate" in message
+
+
+def test_a_jets_file_that_is_not_hdf5_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = project(tmp_path / "mine", "jets: {file: jets.h5}\n")
+    (folder / "jets.h5").write_text("not HDF5")
+    assert "is not an HDF5 file" in refused(capsys, "run", folder)
+
+
+def test_a_build_folder_that_is_not_ours_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = project(tmp_path / "mine", BASE)
+    (folder / "build").mkdir()
+    (folder / "build" / "thesis.tex").write_text("years of work")
+    assert "did not write" in refused(capsys, "run", folder)
+    assert (folder / "build" / "thesis.tex").read_text() == "years of work"
+
+
+def test_an_unknown_stage_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = refused(capsys, "run", project(tmp_path / "mine", BASE), "--until", "tech")
+    assert "'tech'" in message and "teach" in message
+
+
+def test_import_names_an_unknown_format_and_a_missing_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "top_tagging" in refused(capsys, "import", "toptagging", tmp_path / "a.h5", tmp_path / "out.h5")
+    assert "a.h5" in refused(capsys, "import", "top_tagging", tmp_path / "a.h5", tmp_path / "out.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["--n", "0"], "n_per_class"),
+        (["--classes", "QCD", "topp"], "topp"),
+        (["--pt-gev", "1200", "800"], "pt_gev"),
+        (["--detector", "perfect"], "perfect"),
+    ],
+)
+def test_simulate_names_a_wrong_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], name: str
+) -> None:
+    assert name in refused(capsys, "simulate", tmp_path / "out.h5", *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_taggers_and_firmware_that_are_not_there_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "no tagger" in refused(capsys, "convert", tmp_path, tmp_path / "out")
+    assert "firmware project" in refused(capsys, "csim", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_status_lists_every_stage_of_a_new_project_as_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tagware.main(["status", str(project(tmp_path / "mine", BASE))]) == 0
+    text = capsys.readouterr().out
+    for stage in ("jets", "teacher", "teach", "distil", "control", "convert", "csim", "report"):
+        assert stage in text
+    assert text.count("missing") == 8
+
+
+def test_report_before_a_run_says_what_to_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "tagware run" in refused(capsys, "report", project(tmp_path / "mine", BASE))
