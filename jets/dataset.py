@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from jets.errors import DataError, InputError, LayoutError
-from jets.files import replacing, storage_error
+from jets.errors import ConfigError, DataError, InputError, LayoutError, StorageError
+from jets.hdf5 import hdf5_stream, open_hdf5
 
 Floats = NDArray[np.floating[Any]]
 
@@ -108,19 +108,27 @@ class Jets:
         """Return self if every jet can be used.
 
         Raises:
-            DataError: no jets, NaN or infinity, a negative pT, or a label outside the classes.
+            DataError: no jets, arrays of different lengths, NaN or infinity, a negative pT, a padded place before a
+                constituent, or a label outside the classes.
         """
         if len(self) == 0:
             raise DataError("there are no jets", where, "check the selection or the input files")
-        for name in ("constituents", "kinematics", "high_level", "weights"):
+        for name in (*PER_JET, "high_level"):
             values = getattr(self, name)
-            if values is not None and not np.isfinite(values).all():
+            if values is None:
+                continue
+            if len(values) != len(self):
+                raise DataError(f"{len(values)} rows of {name} for {len(self)} jets", where, "give one row per jet")
+            if not np.isfinite(values).all():
                 jet = int(np.argwhere(~np.isfinite(values))[0][0])
                 raise DataError(f"NaN or infinity in {name} of jet {jet}", where, "repair or drop that jet")
-        if (self.jet("pt_gev") <= 0).any() or (self.feature("pt_gev") < 0).any():
-            raise DataError("negative or zero pT", where, "drop those jets before importing")
-        if ((self.labels < 0) | (self.labels >= len(self.classes))).any():
-            raise DataError(f"a label outside the {len(self.classes)} classes", where, "correct the labels")
+        for complaint, bad in (
+            ("negative or zero pT", (self.jet("pt_gev") <= 0) | (self.feature("pt_gev") < 0).any(axis=1)),
+            ("a gap among the constituents", (self.mask[:, 1:] & ~self.mask[:, :-1]).any(axis=1)),
+            (f"a label outside the {len(self.classes)} classes", ~np.isin(self.labels, np.arange(len(self.classes)))),
+        ):
+            if bad.any():
+                raise DataError(f"{complaint} in jet {int(bad.argmax())}", where, "repair or drop that jet")
         return self
 
 
@@ -131,18 +139,15 @@ def concatenate(blocks: Sequence[Jets]) -> Jets:
     """One block from several with the same classes and features (the first one's provenance is kept).
 
     Raises:
-        DataError: no blocks, or blocks that differ in classes or features.
+        DataError: no blocks, or blocks that differ in classes, features or number of constituents.
     """
     if not blocks:
         raise DataError("there are no jets", None, "check the selection or the input files")
     first = blocks[0]
     for other in blocks[1:]:
-        for name in ("classes", "constituent_features", "high_level_features"):
-            if getattr(other, name) != getattr(first, name):
-                raise DataError(f"blocks of jets differ in {name}", None, "import them into separate files")
-    joined = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in PER_JET}
-    levels = [block.high_level for block in blocks if block.high_level is not None]
-    return replace(first, **joined, high_level=np.concatenate(levels) if levels else None)
+        _check_same_layout(first, other)
+    names = PER_JET if first.high_level is None else (*PER_JET, "high_level")
+    return replace(first, **{name: np.concatenate([getattr(block, name) for block in blocks]) for name in names})
 
 
 def split_of(ids: NDArray[np.uint64], fractions: Sequence[float] = SPLIT_FRACTIONS) -> NDArray[np.int8]:
@@ -150,7 +155,12 @@ def split_of(ids: NDArray[np.uint64], fractions: Sequence[float] = SPLIT_FRACTIO
 
     The id is mixed with the finaliser of SplitMix64 (Steele et al., OOPSLA 2014, fig. 17), so that
     consecutive ids fall independently.
+
+    Raises:
+        ConfigError: fractions that are not one per split or do not sum to 1.
     """
+    if len(fractions) != len(SPLITS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise ConfigError(f"split fractions {list(fractions)} must be 3 and sum to 1", None, "use 0.6, 0.1, 0.3")
     with np.errstate(over="ignore"):
         mixed = np.asarray(ids, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -180,38 +190,37 @@ class JetsWriter:
 
     def __init__(self, path: Path, chunk: int = 1024, compression: int = 4) -> None:
         self.path, self._chunk, self._compression = Path(path), chunk, compression
-        self._stack = ExitStack()
-        self._file: h5py.File | None = None
         self._first: Jets | None = None
         self._digests: dict[str, Any] = {}
         self.n_jets = 0
 
     def __enter__(self) -> JetsWriter:
-        temporary = self._stack.enter_context(replacing(self.path))
-        try:
-            self._file = h5py.File(temporary, "w")
-        except BaseException as error:
-            self._stack.__exit__(type(error), error, error.__traceback__)
-            raise
+        if self.path.is_dir():
+            raise StorageError("is a folder, not a file", self.path, "name another output file")
+        with ExitStack() as stack:
+            self._stream = stack.enter_context(hdf5_stream(self.path))
+            self._file = stack.enter_context(h5py.File(self._stream, "w"))
+            self._stack = stack.pop_all()
         return self
 
     def append(self, jets: Jets) -> None:
-        """Add a block; all blocks of a file share classes and features."""
+        """Add a block; all blocks of a file share classes and features.
+
+        Raises:
+            DataError: unusable jets (see `Jets.check`), or classes or features that differ from the first block's.
+            StorageError: the disk is full.
+        """
         jets.check(self.path)
         if self._first is None:
             self._first = jets[:0]
-        elif (jets.classes, jets.constituent_features) != (self._first.classes, self._first.constituent_features):
-            raise DataError("blocks of jets differ in classes or features", self.path, "write separate files")
-        try:
-            for name, values in _columns(jets).items():
-                self._extend(name, values)
-                self._digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(values).tobytes())
-        except OSError as error:
-            raise storage_error(error, self.path) or error from error
+        _check_same_layout(self._first, jets, self.path)
+        for name, values in _columns(jets).items():
+            self._extend(name, values)
+            self._digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(values))
+        self._stream.check()
         self.n_jets += len(jets)
 
     def _extend(self, name: str, values: NDArray[Any]) -> None:
-        assert self._file is not None
         if name not in self._file:
             self._file.create_dataset(
                 name, data=values, maxshape=(None, *values.shape[1:]), chunks=(self._chunk, *values.shape[1:]),
@@ -225,57 +234,56 @@ class JetsWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._file is not None
-        try:
-            if kind is None:
-                self._close()
-            else:
-                self._file.close()
-        except BaseException as failure:
-            self._stack.__exit__(type(failure), failure, failure.__traceback__)
-            if isinstance(failure, OSError) and (full := storage_error(failure, self.path)):
-                raise full from failure
-            if kind is None:
-                raise
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
             return
-        self._stack.__exit__(kind, error, trace)
-
-    def _close(self) -> None:
-        assert self._file is not None
-        if self._first is None:
-            self._file.close()
-            raise DataError("there are no jets", self.path, "check the selection or the input files")
-        header = {
-            "layout": LAYOUT,
-            "classes": list(self._first.classes),
-            "constituent_features": list(self._first.constituent_features),
-            "high_level_features": list(self._first.high_level_features),
-            "provenance": dict(self._first.provenance),
-            "n_jets": self.n_jets,
-            "checksum": _combine(self._digests),
-        }
-        self._file.attrs["tagware"] = json.dumps(header)
-        self._file.close()
+        with self._stack:
+            if self._first is None:
+                raise DataError("there are no jets", self.path, "check the selection or the input files")
+            header = _layout(self._first) | {"n_jets": self.n_jets}
+            header |= {"checksum": _combine(self._digests, header), "provenance": dict(self._first.provenance)}
+            self._file.attrs["tagware"] = json.dumps(header)
 
 
 def _columns(jets: Jets) -> dict[str, NDArray[Any]]:
     """The datasets of a block: one per constituent feature (small integers stored as such), then per jet."""
     columns: dict[str, NDArray[Any]] = {}
     for name in jets.constituent_features:
-        values = jets.feature(name)
-        columns[f"constituents/{name}"] = values.astype(np.int8) if name in IDENTITY else values
+        columns[f"constituents/{name}"] = jets.feature(name).astype(np.int8 if name in IDENTITY else np.float32)
     columns["mask_length"] = jets.mask.sum(axis=1).astype(np.int16)
-    for name in ("kinematics", "labels", "ids", "weights"):
-        columns[name] = getattr(jets, name)
-    if jets.high_level is not None:
-        columns["high_level"] = jets.high_level
+    for name, kind in STORED_AS.items():
+        if (values := getattr(jets, name)) is not None:
+            columns[name] = np.asarray(values, kind)
     return columns
 
 
-def _combine(digests: Mapping[str, Any]) -> str:
-    """One checksum from the digest of each dataset, whatever the blocks they were appended in."""
-    lines = "".join(f"{name} {digests[name].hexdigest()}\n" for name in sorted(digests))
-    return hashlib.sha256(lines.encode()).hexdigest()
+STORED_AS = {
+    "kinematics": np.float32, "labels": np.int16, "ids": np.uint64, "weights": np.float32, "high_level": np.float32,
+}  # fmt: skip
+
+
+def _layout(jets: Jets) -> dict[str, Any]:
+    """What all the blocks of a file have in common, as its header holds it."""
+    return {
+        "layout": LAYOUT,
+        "classes": list(jets.classes),
+        "constituent_features": list(jets.constituent_features),
+        "high_level_features": list(jets.high_level_features),
+    }
+
+
+def _check_same_layout(first: Jets, other: Jets, where: str | Path | None = None) -> None:
+    sizes = [(jets.mask.shape[1], jets.high_level is not None) for jets in (first, other)]
+    if _layout(first) != _layout(other) or sizes[0] != sizes[1]:
+        differing = [name for name, value in _layout(first).items() if _layout(other)[name] != value]
+        what = differing[0] if differing else "number of constituents or in having high-level features"
+        raise DataError(f"blocks of jets differ in {what}", where, "write them to separate files")
+
+
+def _combine(digests: Mapping[str, Any], header: Mapping[str, Any]) -> str:
+    """One checksum of what every dataset holds and of the header, whatever the blocks they were appended in."""
+    lines = [f"{name} {digests[name].hexdigest()}\n" for name in sorted(digests)]
+    return hashlib.sha256("".join([json.dumps(header, sort_keys=True), *lines]).encode()).hexdigest()
 
 
 class JetsFile:
@@ -290,12 +298,18 @@ class JetsFile:
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError("no such jets file", self.path, "make it with `tagware simulate` or `tagware import`")
-        with self._open() as file:
+        with open_hdf5(self.path) as file:
             if "tagware" not in file.attrs:
                 raise LayoutError("is not a tagware jets file", self.path, "convert it with `tagware import`")
-            header = json.loads(file.attrs["tagware"])
-        if header.get("layout") != LAYOUT:
-            raise LayoutError(f"has layout {header.get('layout')!r}, not {LAYOUT!r}", self.path, "import it again")
+            text = file.attrs["tagware"]
+        try:
+            self._take(json.loads(text))
+        except (ValueError, TypeError, KeyError) as error:
+            raise LayoutError(f"has a damaged header ({error})", self.path, "make or copy it again") from None
+
+    def _take(self, header: Mapping[str, Any]) -> None:
+        if header["layout"] != LAYOUT:
+            raise LayoutError(f"has layout {header['layout']!r}, not {LAYOUT!r}", self.path, "import it again")
         self.classes = tuple(header["classes"])
         self.constituent_features = tuple(header["constituent_features"])
         self.high_level_features = tuple(header["high_level_features"])
@@ -306,18 +320,17 @@ class JetsFile:
     def __len__(self) -> int:
         return self.n_jets
 
-    def _open(self) -> h5py.File:
-        try:
-            return h5py.File(self.path, "r")
-        except OSError:
-            raise LayoutError("is not an HDF5 file or is damaged", self.path, "make or copy it again") from None
-
     def slices(self, size: int = 20_000, split: str | None = None) -> Iterator[Jets]:
-        """Blocks of at most `size` jets in file order, of one split or of all; memory stays bounded."""
-        with self._open() as file:
+        """Blocks of at most `size` jets in file order, of one split or of all, never empty; memory stays bounded.
+
+        Raises:
+            LayoutError: the file is damaged.
+        """
+        with open_hdf5(self.path) as file:
             for start in range(0, self.n_jets, size):
-                block = self._block(file, slice(start, start + size))
-                yield block if split is None else block.split(split)
+                block = self._block(file, slice(start, min(start + size, self.n_jets)))
+                if len(chosen := block if split is None else block.split(split)):
+                    yield chosen
 
     def read(self, split: str | None = None, limit: int | None = None) -> Jets:
         """All jets (of one split), or the first `limit` of them, in memory.
@@ -331,35 +344,35 @@ class JetsFile:
             count += len(block)
             if limit is not None and count >= limit:
                 break
-        jets = concatenate(blocks) if blocks else None
-        if jets is None or len(jets) == 0:
+        if not blocks:
             raise DataError(f"there are no jets{f' in split {split!r}' if split else ''}", self.path, "add jets")
-        return jets if limit is None else jets[:limit]
+        return concatenate(blocks)[:limit]
 
     def verify(self) -> None:
-        """Raise LayoutError unless every stored array still has the checksum it was written with."""
+        """Raise LayoutError unless header and arrays still have the checksum they were written with."""
         digests: dict[str, Any] = {}
         for block in self.slices():
             for name, values in _columns(block).items():
-                digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(values).tobytes())
-        if _combine(digests) != self.checksum:
+                digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(values))
+            header = _layout(block) | {"n_jets": self.n_jets}
+        if not digests or _combine(digests, header) != self.checksum:
             raise LayoutError("does not have the checksum it was written with", self.path, "make or copy it again")
 
     def _block(self, file: h5py.File, rows: slice) -> Jets:
         try:
             features = [file[f"constituents/{name}"][rows].astype(np.float32) for name in self.constituent_features]
             length = file["mask_length"][rows]
-            values = {name: file[name][rows] for name in ("kinematics", "labels", "ids", "weights")}
-            high_level = file["high_level"][rows] if "high_level" in file else None
-        except (KeyError, OSError) as error:
+            values = {name: file[name][rows] for name in STORED_AS if name in file or name != "high_level"}
+        except KeyError as error:
             raise LayoutError(f"is damaged ({error})", self.path, "make or copy it again") from None
+        if {len(column) for column in (*features, length, *values.values())} != {rows.stop - rows.start}:
+            raise LayoutError("is damaged (jets are missing)", self.path, "make or copy it again")
         constituents = np.stack(features, axis=-1)
         return Jets(
             constituents=constituents,
             mask=np.arange(constituents.shape[1]) < length[:, None],
             classes=self.classes,
             constituent_features=self.constituent_features,
-            high_level=high_level,
             high_level_features=self.high_level_features,
             provenance=self.provenance,
             **values,

@@ -151,7 +151,7 @@ class PowerOfTwoScaling:
         width[width < 1e-6 * (1 + np.abs(middle))] = 1.0
         exponent = np.clip(np.rint(-np.log2(width)), -LARGEST_EXPONENT, LARGEST_EXPONENT).astype(int)
         step = np.maximum(2.0 ** (-3 - exponent), OFFSET_STEP)  # an eighth of the scaled width is near enough
-        offset = np.rint(middle / step) * step
+        offset = np.rint(middle / step) * step + 0.0
         return cls(tuple(offset.tolist()), tuple(exponent.tolist()))
 
     def apply(self, x: Floats, mask: NDArray[np.bool_]) -> NDArray[np.float32]:

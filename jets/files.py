@@ -21,14 +21,16 @@ OWNER_MARK = ".tagware"
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block succeeds.
 
-    Works for a file or a folder (create the folder inside the block). On any failure the temporary
-    is removed and what stood at `path` is untouched.
+    Works for a file or a folder (create the folder inside the block, with `OWNER_MARK` if it is to be replaced
+    later). On any failure the temporary is removed and what stood at `path` is untouched.
 
     Raises:
-        StorageError: the disk is full or the place cannot be written.
+        StorageError: the disk is full, the place cannot be written, or a folder there is not ours.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if path.is_dir():
+        _check_ours(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(temporary)
@@ -47,17 +49,41 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+UNWRITABLE = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
+)  # fmt: skip
+
+
 def storage_error(error: OSError, path: Path) -> StorageError | None:
-    """The StorageError for a full disk or an unwritable place; None when the error is about something else.
+    """The StorageError for a failure to write `path`; None when the error is about something else.
 
     h5py reports a failed write without setting `errno`, so its message is read as well.
     """
     text = str(error).lower()
-    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "no space left" in text:
+    if error.errno in FULL or "no space left" in text:
         return StorageError("the disk is full", path, "free some space and run the same command again")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+    if error.errno == errno.EFBIG or "file too large" in text:
+        return StorageError("the file may not grow any larger", path, "raise the limit (ulimit -f) or write elsewhere")
+    if error.errno in UNWRITABLE and _concerns(error, Path(path)):
         return StorageError("cannot be written", path, "choose a place you may write to")
     return None
+
+
+def _concerns(error: OSError, path: Path) -> bool:
+    """Whether the error is about `path`, a temporary beside it, or a folder above it, not about an input file."""
+    if not isinstance(error.filename, (str, bytes)):
+        return True
+    named, target = Path(os.fsdecode(error.filename)).absolute(), path.absolute()
+    if target.is_relative_to(named):
+        return True
+    beside = named.relative_to(target.parent).parts[0] if named.is_relative_to(target.parent) else ""
+    return beside == target.name or beside.startswith(f".{target.name}.")
+
+
+def _check_ours(folder: Path) -> None:
+    if not (folder / OWNER_MARK).is_file() and any(folder.iterdir()):
+        raise StorageError("holds files that tagware did not write", folder, "name a new or an empty output folder")
 
 
 def _remove(path: Path) -> None:
@@ -68,9 +94,15 @@ def _remove(path: Path) -> None:
 
 
 def _swap_folder(new: Path, old: Path) -> None:
+    if not new.is_dir():
+        raise StorageError("is a folder, not a file", old, "name another output file")
     retired = old.with_name(f".{old.name}.{os.getpid()}.old")
     os.replace(old, retired)
-    os.replace(new, old)
+    try:
+        os.replace(new, old)
+    except OSError:
+        os.replace(retired, old)
+        raise
     _remove(retired)
 
 
@@ -83,11 +115,9 @@ def claim_folder(folder: Path) -> Path:
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise StorageError("is a file, not a folder", folder, "name another output folder")
-    if folder.is_dir() and not (folder / OWNER_MARK).is_file() and any(folder.iterdir()):
-        raise StorageError(
-            "holds files that tagware did not write", folder, "name a new or an empty output folder"
-        )
     try:
+        if folder.is_dir():
+            _check_ours(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / OWNER_MARK).touch()
     except OSError as error:
