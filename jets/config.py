@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import difflib
+import re
+import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +16,9 @@ from jets.errors import ConfigError, TagwareError
 from jets.files import existing_file
 
 Config = TypeVar("Config")
+
+# PyYAML follows YAML 1.1, where 1e-3 is text and only 1.0e-3 a number.
+EXPONENT_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -36,9 +42,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def fill(config_class: type[Config], mapping: Mapping[str, Any] | None, where: str | Path) -> Config:
     """Fill a (nested) config dataclass from a mapping.
 
-    `where` is named in errors, e.g. ``project.yaml: student``. Values are checked against the annotations
-    (an int is taken for a float, a list for a tuple); the dataclass's own `__post_init__` may raise ConfigError
-    or ValueError for values out of range.
+    `where` is named in errors, e.g. ``project.yaml: student``. Values are checked against the annotations, through
+    unions, tuples and mappings of dataclasses too (an int is taken for a float, a list for a tuple, text for a Path);
+    the dataclass's own `__post_init__` may raise ConfigError or ValueError for values out of range.
 
     Raises:
         ConfigError: an unknown key (with the nearest known one), a missing one, or a value of the wrong kind.
@@ -50,31 +56,27 @@ def fill(config_class: type[Config], mapping: Mapping[str, Any] | None, where: s
         >>> fill(Clock, {"period_ns": 4}, "project.yaml: clock")
         Clock(period_ns=4.0)
     """
-    import dacite
-
     mapping = {} if mapping is None else mapping
     if not isinstance(mapping, Mapping):
         raise ConfigError(f"must be a mapping, not {mapping!r}", where, "indent its keys below it")
-    check_keys(mapping, [f.name for f in dataclasses.fields(config_class)], where)  # type: ignore[arg-type]
+    fields = [f for f in dataclasses.fields(config_class) if f.init]  # type: ignore[arg-type]
+    check_keys(mapping, [f.name for f in fields], where)
+    for field in fields:
+        if field.name not in mapping and field.default is field.default_factory is dataclasses.MISSING:
+            raise ConfigError(f"the key {field.name!r} is missing", where, "add it")
     hints = typing.get_type_hints(config_class)
-    values = {key: _nested(hints[str(key)], value, f"{where}: {key}") for key, value in mapping.items()}
-    settings = dacite.Config(strict=True, cast=[tuple], type_hooks={float: _as_float})
+    values = {key: _convert(hints[key], value, f"{where}: {key}") for key, value in mapping.items()}
     try:
-        return dacite.from_dict(config_class, values, settings)  # type: ignore[type-var]
-    except dacite.WrongTypeError as error:
-        wanted = getattr(error.field_type, "__name__", error.field_type)
-        raise ConfigError(f"must be {wanted}, not {error.value!r}", f"{where}: {error.field_path}", "correct it") from None
-    except dacite.MissingValueError as error:
-        raise ConfigError(f"the key {error.field_path!r} is missing", where, "add it") from None
+        return config_class(**values)
     except TagwareError as error:
         if error.where is not None:
             raise
         raise type(error)(error.what, where, error.remedy) from None
-    except (dacite.DaciteError, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise ConfigError(str(error), where, "correct it") from None
 
 
-def check_keys(mapping: Mapping[str, Any], known: typing.Iterable[str], where: str | Path) -> None:
+def check_keys(mapping: Mapping[str, Any], known: Iterable[str], where: str | Path) -> None:
     """Raise ConfigError for the first key of `mapping` that is not `known`, naming the nearest one."""
     known = list(known)
     for key in mapping:
@@ -85,13 +87,73 @@ def check_keys(mapping: Mapping[str, Any], known: typing.Iterable[str], where: s
         raise ConfigError(f"unknown key {key!r}", where, remedy)
 
 
-def _nested(annotation: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type) and not isinstance(value, annotation):
-        return fill(annotation, value, where)
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    """`value` as the annotation `kind` asks, or ConfigError."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _convert_union(inner, value, where)
+    if origin is typing.Literal:
+        if value not in inner:
+            raise ConfigError(f"must be one of {', '.join(map(str, inner))}, not {value!r}", where, "correct it")
+        return value
+    if origin is tuple or (origin in (list, Sequence) and inner):
+        return _convert_sequence(origin, inner, value, where)
+    if origin in (dict, Mapping, collections.abc.MutableMapping):
+        if not isinstance(value, Mapping):
+            raise _wrong_kind("a mapping", value, where)
+        return {_convert(inner[0], k, where): _convert(inner[1], v, f"{where}: {k}") for k, v in value.items()}
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type) and not isinstance(value, kind):
+        return fill(kind, value, where)
+    return _convert_plain(kind if origin is None else origin, value, where)
+
+
+def _convert_union(members: tuple[Any, ...], value: Any, where: str) -> Any:
+    """The first member that takes the value as it is, or else converted; the complaint is the last one's."""
+    for member in members:
+        if isinstance(member, type) and type(value) is member:
+            return value
+    complaint: ConfigError | None = None
+    for member in sorted(members, key=lambda member: member is type(None), reverse=True):
+        try:
+            return _convert(member, value, where)
+        except ConfigError as error:
+            complaint = error
+    assert complaint is not None
+    raise complaint
+
+
+def _convert_sequence(origin: Any, inner: tuple[Any, ...], value: Any, where: str) -> Any:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise _wrong_kind("a list", value, where)
+    if origin is tuple and inner[-1] is not Ellipsis:
+        if len(value) != len(inner):
+            raise ConfigError(f"must be a list of {len(inner)} values, not {value!r}", where, "correct it")
+        kinds = list(inner)
+    else:
+        kinds = [inner[0]] * len(value)
+    items = [_convert(kind, item, f"{where}: {i}") for i, (kind, item) in enumerate(zip(kinds, value, strict=True))]
+    return items if origin is list else tuple(items)
+
+
+def _convert_plain(kind: Any, value: Any, where: str) -> Any:
+    if kind is float:
+        return _as_float(value, where)
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if kind is Any or not isinstance(kind, type):
+        return value
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+        raise _wrong_kind("null" if kind is type(None) else kind.__name__, value, where)
     return value
 
 
-def _as_float(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"must be a number, not {value!r}")
+def _as_float(value: Any, where: str) -> float:
+    if isinstance(value, str) and EXPONENT_NUMBER.fullmatch(value):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        raise _wrong_kind("a number", value, where)
     return float(value)
+
+
+def _wrong_kind(wanted: str, value: Any, where: str) -> ConfigError:
+    return ConfigError(f"must be {wanted}, not {value!r}", where, "correct it")
