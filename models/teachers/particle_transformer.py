@@ -144,7 +144,7 @@ def _identity(jets: Jets, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     charge = _column(jets, "charge", mask) if "charge" in have else np.zeros(mask.shape)
     identity = _column(jets, "identity", mask) if "identity" in have else np.zeros(mask.shape)
     one_hot = (identity[..., None] == np.arange(len(IDENTITIES))) & mask[..., None]
-    return np.concatenate([charge[..., None], one_hot], axis=-1).astype(np.float32)
+    return np.concatenate([charge[..., None], one_hot], axis=-1, dtype=np.float32, casting="same_kind")
 
 
 def _momenta(jets: Jets, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -152,7 +152,10 @@ def _momenta(jets: Jets, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     pt = np.maximum(pt, SMALLEST_PT_GEV)
     eta = jets.jet("eta").astype(np.float64)[:, None] + deta
     rapidity = np.arcsinh(pt * np.sinh(eta) / np.hypot(pt, mass))
-    return np.asarray(np.stack([pt, rapidity, dphi, mass], axis=-1), np.float32)
+    momenta = np.zeros((*mask.shape, 4), np.float32)
+    for place, column in enumerate((pt, rapidity, dphi, mass)):
+        momenta[:, :, place] = column
+    return momenta
 
 
 def pair_features(first: Tensor, second: Tensor) -> Tensor:

@@ -1,0 +1,253 @@
+"""The Lightning side of training: batches, steps, validation, curves and checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.distributed import DistributedSampler
+
+from jets.errors import ConfigError
+from jets.files import replacing
+from jets.metrics import Measure, auc, macro_auc
+from models.training_config import TrainConfig
+
+Batch = dict[str, Tensor]
+
+
+class JetTensors(Dataset[Batch]):
+    """Input arrays, labels and weights of a split, handed out a batch at a time."""
+
+    def __init__(self, inputs: Mapping[str, NDArray[Any]], labels: NDArray[Any], weights: NDArray[Any]) -> None:
+        self.inputs = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in inputs.items()}
+        self.labels = torch.from_numpy(labels.astype(np.int64))
+        self.weights = torch.from_numpy((weights / weights.mean()).astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        rows = torch.as_tensor(indices)
+        batch = {name: values[rows] for name, values in self.inputs.items()}
+        return batch | {"labels": self.labels[rows], "weights": self.weights[rows]}
+
+
+class FitModule(lightning.LightningModule):  # type: ignore[misc]
+    """One network, its two splits and how it is fitted.
+
+    With k processes each takes every k-th jet of one common permutation, so that a step sees the same jets
+    whatever k is. The permutation and the dropout depend on the seed and the epoch only: a resumed run
+    repeats what the interrupted one would have done.
+    """
+
+    def __init__(
+        self, network: torch.nn.Module, train: JetTensors, validation: JetTensors, config: TrainConfig
+    ) -> None:
+        super().__init__()
+        self.network, self.config = network, config
+        self._train, self._validation = train, validation
+        self._train_losses: list[Tensor] = []
+        self._validated: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.validated: dict[str, float] = {}
+
+    def setup(self, stage: str) -> None:
+        """Silence a spawned process as the first one was."""
+        _ignore_expected_warnings()
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """This process's share of each global batch."""
+        world = self.trainer.world_size
+        if self.config.batch_size % world:
+            what = f"batch_size {self.config.batch_size} is not a multiple of {world} processes"
+            raise ConfigError(what, None, "change one of them")
+        sampler: DistributedSampler[Batch] = DistributedSampler(
+            self._train, world, self.trainer.global_rank, shuffle=True, seed=self.config.seed, drop_last=True
+        )
+        share = max(1, self._global_batch() // world)
+        return DataLoader(self._train, share, sampler=sampler, drop_last=True, collate_fn=_as_is)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Every k-th validation jet."""
+        mine = range(self.trainer.global_rank, len(self._validation), self.trainer.world_size)
+        return DataLoader(self._validation, self._global_batch(), sampler=mine, collate_fn=_as_is)
+
+    def _global_batch(self) -> int:
+        return min(self.config.batch_size, len(self._train))
+
+    def on_train_epoch_start(self) -> None:
+        """Seed this epoch's dropout."""
+        epoch_seed = np.random.SeedSequence([self.config.seed, self.current_epoch, self.global_rank])
+        torch.manual_seed(int(epoch_seed.generate_state(1)[0]))
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """The weighted mean loss of a batch; ConfigError naming the batch when it is not finite."""
+        logits = self._logits(batch)
+        loss = (batch["weights"] * _loss_per_jet(logits, batch["labels"])).mean()
+        finite = bool(torch.isfinite(loss.detach()))
+        if not self.trainer.strategy.reduce_boolean_decision(finite, all=True):
+            what = f"the loss is not finite at batch {index} of epoch {self.current_epoch}"
+            raise ConfigError(what, "training", f"lower learning_rate ({self.config.learning_rate})")
+        self._train_losses.append(loss.detach())
+        return loss
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Keep logits, labels and weights for the end of the epoch."""
+        self._validated.append((self._logits(batch).float().cpu(), batch["labels"].cpu(), batch["weights"].cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        """Loss and AUC over the validation jets of all processes."""
+        mine = tuple(torch.cat(parts) for parts in zip(*self._validated, strict=True))
+        self._validated.clear()
+        logits, labels, weights = (torch.cat(parts) for parts in zip(*_from_all_processes(mine), strict=True))
+        loss = float((weights * _loss_per_jet(logits, labels)).mean())
+        area = _area(logits.numpy(), labels.numpy())
+        self.validated = {"validation_loss": loss, "validation_auc": area.value, "validation_auc_error": area.error}
+        self.log("validation_loss", loss, sync_dist=True)
+
+    def mean_train_loss(self) -> float:
+        """Mean loss of the epoch's batches over all processes; starts a new epoch."""
+        mean = self.trainer.strategy.reduce(torch.stack(self._train_losses).mean())
+        self._train_losses.clear()
+        return float(mean)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW with a linear warm-up and a cosine to zero, step by step."""
+        weights = [weight for weight in self.network.parameters() if weight.requires_grad]
+        rate, decay = self.config.learning_rate, self.config.weight_decay
+        optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=decay)
+        steps = self.config.epochs * max(1, len(self._train) // self._global_batch())
+        rising = max(1.0, self.config.warmup * steps)
+
+        def factor(step: int) -> float:
+            if step < rising:
+                return (step + 1) / (rising + 1)
+            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1.0, steps - rising))))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _logits(self, batch: Batch) -> Tensor:
+        inputs = {name: values for name, values in batch.items() if name not in ("labels", "weights")}
+        logits: Tensor = self.network(**inputs)
+        return logits
+
+
+def _as_is(batch: Any) -> Any:
+    return batch
+
+
+def _loss_per_jet(logits: Tensor, labels: Tensor) -> Tensor:
+    if logits.shape[1] == 1:
+        return binary_cross_entropy_with_logits(logits[:, 0], labels.to(logits.dtype), reduction="none")
+    return cross_entropy(logits, labels, reduction="none")
+
+
+def _area(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Measure:
+    return auc(logits[:, 0], labels) if logits.shape[1] == 1 else macro_auc(logits, labels)
+
+
+def _from_all_processes(mine: tuple[Tensor, ...]) -> list[tuple[Tensor, ...]]:
+    if not torch.distributed.is_initialized():
+        return [mine]
+    gathered: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(gathered, mine)
+    return gathered
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's banners and the warnings that our own choices cause from the user."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        _ignore_expected_warnings()
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+def _ignore_expected_warnings() -> None:
+    """The batches are ready in memory: worker processes would only cost."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*does not have many workers")
+
+
+class SafeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
+    """Checkpoints that appear only when complete and are read without unpickling code."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write all or nothing; StorageError on a full disk."""
+        with replacing(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
+
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
+        """Tensors and plain values only."""
+        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        return checkpoint
+
+
+def fit(module: FitModule, config: TrainConfig, folder: Path, callbacks: Sequence[Callback]) -> None:
+    """Run the loop; `folder` holds "best.ckpt" and "last.ckpt" afterwards, and a "last.ckpt" there is taken up.
+
+    Raises:
+        ConfigError: the loss is not finite, or the batches cannot be shared among the processes.
+        StorageError: the disk is full.
+        KeyboardInterrupt: Ctrl-C; "last.ckpt" is that of the last complete epoch.
+    """
+    every_epoch = {"dirpath": folder, "save_on_train_epoch_end": True, "enable_version_counter": False}
+    best = ModelCheckpoint(filename="best", monitor="validation_loss", save_weights_only=True, **every_epoch)
+    last = ModelCheckpoint(filename="last", **every_epoch)
+    stop = EarlyStopping("validation_loss", patience=config.patience, check_on_train_epoch_end=True)
+    with quiet_lightning(), _interruptible():
+        trainer = lightning.Trainer(
+            accelerator=config.accelerator,
+            devices=config.devices,
+            num_nodes=config.num_nodes,
+            strategy=config.resolved_strategy(),
+            precision=config.precision,
+            max_epochs=config.epochs,
+            gradient_clip_val=config.gradient_clip,
+            callbacks=[*callbacks, stop, best, last],
+            plugins=[SafeCheckpoints()],
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+        checkpoint = folder / "last.ckpt"
+        trainer.fit(module, ckpt_path=checkpoint if checkpoint.is_file() else None, weights_only=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Undo what Lightning makes of Ctrl-C (it ignores further ones and exits with status 1)."""
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, handler)

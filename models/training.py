@@ -1,0 +1,120 @@
+"""Training of every torch tagger: jets file in, `Tagger` folder out, interruptible at any point."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from jets.dataset import Jets, JetsFile
+from jets.errors import ConfigError, LayoutError
+from jets.files import claim_folder, json_digest, read_json, write_json
+from models.registry import Architecture, architecture
+from models.tagger import Tagger
+from models.training_config import TrainConfig
+
+__all__ = ["TrainConfig", "train"]
+
+
+def train(name: str, model_config: Any, jets_file: str | Path, config: TrainConfig, out: Path) -> Tagger:
+    """Train a torch architecture on the train split and keep the epoch of the lowest validation loss.
+
+    `out` becomes a `Tagger` folder that also holds `curves.csv` and `tensorboard/`. Until it is complete it holds
+    `checkpoints/`; the same call after an interruption goes on from the last complete epoch, a call with other
+    settings or jets starts over. The train and validation splits are held in memory: about 2 kB a jet for 20
+    constituents.
+
+    Args:
+        name: a torch architecture of `models.registry`.
+        model_config: its config dataclass.
+        jets_file: jets in our HDF5 layout; its classes become the tagger's.
+        config: how to train.
+        out: a new, an empty, or an earlier folder of ours.
+
+    Raises:
+        ConfigError: not a torch architecture, or the loss does not stay finite.
+        DataError: a split without jets of one of the classes.
+        StorageError: `out` is not ours, or the disk is full.
+    """
+    design = architecture(name)
+    if design.framework != "torch":
+        raise ConfigError(f"{name!r} is not a torch architecture", None, "train it with `tagware distil`")
+    if not isinstance(model_config, design.config_class):
+        raise ConfigError(f"{name!r} takes a {design.config_class.__name__}", None, "give one")
+    source = JetsFile(jets_file)
+    splits = {split: _read_split(source, split) for split in ("train", "validation")}
+    run = {
+        "architecture": name,
+        "config": dataclasses.asdict(model_config),
+        "training": dataclasses.asdict(config),
+        "jets_checksum": source.checksum,
+    }
+    checkpoints = _claim_checkpoints(claim_folder(out), json_digest(run))
+    scaling = design.fit_scaling(splits["train"], model_config)
+    untrained = Tagger(name, model_config, source.classes, scaling, None, "torch")
+    network = _fit(design, untrained, splits, config, checkpoints)
+    record = _provenance(run, source, splits, out)
+    tagger = dataclasses.replace(untrained, network=network, provenance=record)
+    tagger.save(out)
+    shutil.rmtree(checkpoints)
+    return tagger
+
+
+def _read_split(source: JetsFile, split: str) -> Jets:
+    return source.read(split).require_classes(f"{source.path} (split {split!r})")
+
+
+def _claim_checkpoints(out: Path, digest: str) -> Path:
+    """The folder of checkpoints, emptied unless an interrupted run with the same digest left it."""
+    folder = out / "checkpoints"
+    marker = folder / "run.json"
+    try:
+        same = marker.is_file() and read_json(marker) == {"digest": digest}
+    except LayoutError:
+        same = False
+    if not same:
+        for left in (folder, out / "tensorboard"):
+            shutil.rmtree(left, ignore_errors=True)
+        write_json(marker, {"digest": digest})
+    return folder
+
+
+def _fit(design: Architecture, tagger: Tagger, splits: dict[str, Jets], config: TrainConfig, checkpoints: Path) -> Any:
+    """The network with the weights of its best epoch."""
+    import torch
+
+    from models.lightning_loop import FitModule, JetTensors, fit
+    from models.training_curves import TrainingCurves
+
+    tensors = {
+        split: JetTensors(tagger_inputs, jets.labels, jets.weights)
+        for split, jets in splits.items()
+        for tagger_inputs in [design.inputs(jets, tagger.config, tagger.scaling)]
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        network = design.build(tagger.config, tagger.n_outputs)
+        module = FitModule(network, tensors["train"], tensors["validation"], config)
+        fit(module, config, checkpoints, [TrainingCurves(checkpoints.parent, len(splits["train"]))])
+    best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)
+    module.cpu().load_state_dict(best["state_dict"])
+    return network.eval()
+
+
+def _provenance(run: dict[str, Any], source: JetsFile, splits: dict[str, Jets], out: Path) -> dict[str, Any]:
+    from models.training_curves import read_curves
+
+    rows = read_curves(out / "curves.csv")
+    best = min(rows, key=lambda row: row["validation_loss"])
+    return run | {
+        "jets": str(source.path),
+        "jets_per_split": {split: len(jets) for split, jets in splits.items()},
+        "epochs": len(rows),
+        "best_epoch": int(best["epoch"]),
+        "validation_loss": best["validation_loss"],
+        "validation_auc": {"value": best["validation_auc"], "error": best["validation_auc_error"]},
+        "seconds": sum(row["seconds"] for row in rows),
+        "versions": {package: version(package) for package in ("torch", "lightning", "numpy")},
+    }

@@ -1,0 +1,68 @@
+"""What can be set about the training of a torch tagger."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from jets.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a torch tagger is trained: AdamW, linear warm-up then a cosine to zero, early stopping.
+
+    Attributes:
+        epochs: passes over the training jets, at most.
+        batch_size: jets per optimizer step, over all processes together: the result does not depend on their number.
+        learning_rate: at the end of the warm-up.
+        weight_decay: of AdamW (Loshchilov and Hutter, arXiv:1711.05101).
+        warmup: fraction of the steps in which the learning rate rises.
+        patience: epochs without a lower validation loss before training stops.
+        gradient_clip: largest norm of the gradient.
+        seed: of the weights, the shuffling and the dropout.
+        precision: Lightning's name of the arithmetic.
+        accelerator: "auto" takes a GPU when there is one.
+        devices: processes per node, one device each; -1 takes every GPU.
+        num_nodes: machines; above 1 every one of them runs the same command (Slurm, torchrun).
+        strategy: Lightning's name; "auto" is one process, spawned ones on one machine, or "ddp" on several.
+
+    Raises:
+        ConfigError: a value out of range.
+    """
+
+    epochs: int = 20
+    batch_size: int = 256
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    warmup: float = 0.1
+    patience: int = 5
+    gradient_clip: float = 1.0
+    seed: int = 1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    strategy: str = "auto"
+
+    def __post_init__(self) -> None:
+        at_least = {"epochs": 1, "batch_size": 1, "patience": 1, "num_nodes": 1, "seed": 0}
+        for name, smallest in at_least.items():
+            if getattr(self, name) < smallest:
+                raise ConfigError(f"{name} must be at least {smallest}, not {getattr(self, name)}", None, "correct it")
+        for name in ("learning_rate", "gradient_clip"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ConfigError(f"{name} must be above 0, not {getattr(self, name)}", None, "correct it")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ConfigError(f"weight_decay must not be negative, not {self.weight_decay}", None, "correct it")
+        if not 0 <= self.warmup < 1:
+            raise ConfigError(f"warmup must be in [0, 1), not {self.warmup}", None, "correct it")
+        if self.devices < 1 and self.devices != -1:
+            raise ConfigError(f"devices must be at least 1, or -1 for all, not {self.devices}", None, "correct it")
+
+    def resolved_strategy(self) -> str:
+        """The strategy that "auto" stands for; spawning works from a console script, a notebook's module and a test."""
+        if self.strategy != "auto" or (self.devices == 1 and self.num_nodes == 1):
+            return self.strategy
+        return "ddp_spawn" if self.num_nodes == 1 else "ddp"
