@@ -126,6 +126,8 @@ class LayerRecord:
     precisions: dict[str, str]
     strategy: str | None = None
     reuse_factor: int | None = None
+    recurrent_reuse_factor: int | None = None
+    table_size: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,232 @@
+"""The precision of every tensor of the firmware, derived from the student's quantizers before hls4ml is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hls.convert.gates import GateTables, gate_tables
+from hls.convert.quantizers import activation_type, quantized_weights, refuse
+from hls.fixed_point import FixedType, exact_sum, significant_bits
+from hls.project import HlsConfig
+from jets.errors import ConfigError, InputError
+
+FLOAT32_BITS = 24
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One layer of the graph to be: its types by role, and what the firmware layer computes.
+
+    Attributes:
+        kind: the hls4ml layer, "Input", "Activation", "Dense", "GRU" or "LSTM".
+        types: role ("result", "weight", "accum" …) to fixed-point type.
+        data: weights on their grid, by hls4ml's name ("weight", "recurrent_weight", "bias", "recurrent_bias").
+        compare_with: the Keras layer whose output this layer's result must equal.
+        table_size: entries of the activation table; 1 where there is none.
+        float_bits: the largest number of significant bits of any exact value inside the layer.
+        exact: False when the firmware replaces a real function by a table.
+    """
+
+    name: str
+    kind: str
+    types: dict[str, FixedType]
+    data: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    compare_with: str = ""
+    table_size: int = 1
+    activation: str = "linear"
+    recurrent_activation: str = ""
+    float_bits: int = 0
+    exact: bool = True
+
+
+def plan_layers(model: Any, config: HlsConfig) -> tuple[LayerPlan, ...]:
+    """The plan of every layer of a chain of QKeras layers, from the input to the output.
+
+    Raises:
+        InputError: a layer that the firmware cannot compute exactly as Keras does; names the layer and its class.
+        ConfigError: `config.layers` names a layer that is not there.
+    """
+    layers = _chain(model)
+    plans: list[LayerPlan] = []
+    value: FixedType | None = None
+    for place, layer in enumerate(layers):
+        after = layers[place + 1] if place + 1 < len(layers) else None
+        plan = _PLANS.get(type(layer).__name__, _unsupported)(layer, value, after, config)
+        plans.append(plan)
+        value = plan.types["result"]
+    unknown = sorted(set(config.layers) - {plan.name for plan in plans})
+    if unknown:
+        known = ", ".join(plan.name for plan in plans)
+        raise ConfigError(f"no layer {unknown[0]!r} in the student", "hls: layers", f"its layers are {known}")
+    return tuple(plans)
+
+
+def _chain(model: Any) -> list[Any]:
+    layers = list(getattr(model, "layers", []))
+    if len(getattr(model, "inputs", [])) != 1 or len(model.outputs) != 1:
+        raise InputError(
+            "the student must have one input and one output", f"model {model.name!r}", "use a chain of layers"
+        )
+    for before, layer in zip(layers, layers[1:], strict=False):
+        nodes = layer._inbound_nodes
+        sources = [tensor._keras_history.operation.name for node in nodes for tensor in node.input_tensors]
+        if sources != [before.name]:
+            raise refuse(layer, f"is not fed by the layer before it alone, but by {sources}", "use a chain of layers")
+    return layers
+
+
+def _input(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    if type(after).__name__ != "QActivation":
+        raise refuse(layer, "the input is not quantized", "put a QActivation(quantized_bits(…)) right after it")
+    return LayerPlan(layer.name, "Input", {"result": activation_type(after, after.activation)}, compare_with=after.name)
+
+
+def _activation(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    result = activation_type(layer, layer.activation)
+    relu = not result.signed
+    return LayerPlan(
+        layer.name,
+        "Activation",
+        {"result": result, "table": result},
+        activation="relu" if relu else "linear",
+        compare_with=layer.name,
+    )
+
+
+def _dense(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    assert value is not None
+    if getattr(layer.activation, "__name__", "linear") != "linear":
+        raise refuse(layer, "has an activation of its own", "put it into a QActivation layer after it")
+    kernel, kernel_type = quantized_weights(layer, "kernel", layer.kernel, layer.kernel_quantizer_internal)
+    bias, bias_type = _bias(layer, layer, (kernel.shape[1],))
+    fraction = max(value.fraction_bits + kernel_type.fraction_bits, bias_type.fraction_bits)
+    bound = _bound(kernel, value, bias)
+    accumulator = exact_sum(fraction, bound)
+    return LayerPlan(
+        layer.name,
+        "Dense",
+        {"result": accumulator, "accum": accumulator, "weight": kernel_type, "bias": bias_type},
+        {"weight": kernel, "bias": bias},
+        compare_with=layer.name,
+        float_bits=significant_bits(bound, fraction),
+    )
+
+
+def _gru(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    if not layer.cell.reset_after:
+        raise refuse(layer, "has reset_after=False, which hls4ml computes wrongly", "build it with reset_after=True")
+    return _recurrent(layer, value, after, config, "GRU")
+
+
+def _lstm(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    return _recurrent(layer, value, after, config, "LSTM")
+
+
+def _recurrent(layer: Any, value: FixedType | None, after: Any, config: HlsConfig, kind: str) -> LayerPlan:
+    assert value is not None
+    cell = layer.cell
+    _check_recurrent_options(layer)
+    state = _state_type(layer, after)
+    data, types = _recurrent_weights(layer, kind)
+    tables = gate_tables(layer, config)
+    products = max(
+        value.fraction_bits + types["weight"].fraction_bits,
+        state.fraction_bits + types["recurrent_weight"].fraction_bits,
+    )
+    biases = max(types["bias"].fraction_bits, types["recurrent_bias"].fraction_bits)
+    bounds = (
+        _bound(data["weight"], value, data["bias"]),
+        _bound(data["recurrent_weight"], state, data["recurrent_bias"]),
+    )
+    gated = tables.type.fraction_bits + _gated_fraction(kind, state, tables, types)
+    held = max(sum(bounds), state.magnitude + 1.0, 1.0)
+    types |= {"result": state, "table": tables.type, "accum": exact_sum(max(products, biases, gated), held)}
+    return LayerPlan(
+        layer.name,
+        kind,
+        types,
+        data,
+        compare_with=after.name,
+        table_size=tables.size,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        float_bits=max(significant_bits(sum(bounds), max(products, biases)), significant_bits(4.0, gated)),
+        exact=tables.exact and cell.state_quantizer_internal is not None,
+    )
+
+
+def _gated_fraction(kind: str, state: FixedType, tables: GateTables, types: dict[str, FixedType]) -> int:
+    """Fraction bits of what a gate multiplies: U h + b in a GRU, the state or a gate in an LSTM."""
+    if kind == "GRU":
+        recurrent = state.fraction_bits + types["recurrent_weight"].fraction_bits
+        return max(recurrent, types["recurrent_bias"].fraction_bits)
+    return max(state.fraction_bits, tables.type.fraction_bits)
+
+
+def _recurrent_weights(layer: Any, kind: str) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, FixedType]]:
+    cell = layer.cell
+    kernel, kernel_type = quantized_weights(layer, "kernel", cell.kernel, cell.kernel_quantizer_internal)
+    recurrent, recurrent_type = quantized_weights(
+        layer, "recurrent kernel", cell.recurrent_kernel, cell.recurrent_quantizer_internal
+    )
+    shape = (2, kernel.shape[1]) if kind == "GRU" else (kernel.shape[1],)
+    bias, bias_type = _bias(layer, cell, shape)
+    biases = (bias[0], bias[1]) if kind == "GRU" else (bias, np.zeros_like(bias))
+    names = ("weight", "recurrent_weight", "bias", "recurrent_bias")
+    data = dict(zip(names, (kernel, recurrent, *biases), strict=True))
+    return data, dict(zip(names, (kernel_type, recurrent_type, bias_type, bias_type), strict=True))
+
+
+def _bias(layer: Any, holder: Any, shape: tuple[int, ...]) -> tuple[np.ndarray[Any, Any], FixedType]:
+    if not holder.use_bias:
+        return np.zeros(shape), FixedType(2, 2)
+    return quantized_weights(layer, "bias", holder.bias, holder.bias_quantizer_internal)
+
+
+def _state_type(layer: Any, after: Any) -> FixedType:
+    quantizer = layer.cell.state_quantizer_internal
+    if quantizer is None:
+        raise refuse(layer, "the state has no quantizer", "give state_quantizer, e.g. quantized_bits(8, 0, alpha=1)")
+    state = activation_type(layer, quantizer)
+    same = type(after).__name__ == "QActivation" and activation_type(after, after.activation) == state
+    if not same:
+        remedy = f"put a QActivation of the state quantizer {quantizer} right after it"
+        raise refuse(layer, "QKeras leaves the last state unquantized, the firmware cannot", remedy)
+    return state
+
+
+def _check_recurrent_options(layer: Any) -> None:
+    for option in ("go_backwards", "stateful", "return_state", "time_major"):
+        if getattr(layer, option, False):
+            raise refuse(layer, f"has {option}=True, which the firmware does not compute", f"use {option}=False")
+
+
+def _bound(weights: np.ndarray[Any, Any], value: FixedType, bias: np.ndarray[Any, Any]) -> float:
+    """The largest |sum| that any order of adding products and bias can pass through."""
+    return float(np.max(np.abs(weights).sum(axis=0) * value.magnitude + np.abs(bias), initial=0.0))
+
+
+def _unsupported(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    name = type(layer).__name__
+    own = {
+        "Dense": "QDense",
+        "GRU": "QGRU(reset_after=True)",
+        "LSTM": "QLSTM",
+        "ReLU": "QActivation(quantized_relu(…))",
+    }
+    if name in own:
+        raise refuse(layer, "is not quantized", f"use {own[name]} of qkeras")
+    known = ", ".join(sorted(set(_PLANS) - {"InputLayer"}))
+    raise refuse(layer, "is not supported", f"supported are {known}; a plan and a handler in hls/convert would add it")
+
+
+_PLANS = {
+    "InputLayer": _input,
+    "QActivation": _activation,
+    "QDense": _dense,
+    "QGRU": _gru,
+    "QLSTM": _lstm,
+}

@@ -1,0 +1,83 @@
+"""hls4ml layer handlers for the layers of qkeras-v3, which hls4ml 1.3.0 does not have.
+
+Importing this module registers them in hls4ml's Keras 3 registry (a handler is found by the layer's class name). Each
+hands over structure and weights on their grids; the precisions come from `hls.convert.plan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
+
+from hls.convert.plan import LayerPlan
+
+_PLANS: ContextVar[Mapping[str, LayerPlan]] = ContextVar("plans")
+
+
+@contextmanager
+def handling(plans: Sequence[LayerPlan]) -> Iterator[None]:
+    """Within the block, the handlers hand over the weights of these plans."""
+    token = _PLANS.set({plan.name: plan for plan in plans})
+    try:
+        yield
+    finally:
+        _PLANS.reset(token)
+
+
+def _weights(layer: Any) -> dict[str, Any]:
+    return {f"{name}_data": values for name, values in _PLANS.get()[layer.name].data.items()}
+
+
+class QDenseHandler(KerasV3LayerHandler):  # type: ignore[misc]
+    """QDense becomes Dense; its activation is a layer of its own."""
+
+    handles = ("QDense",)
+
+    def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+        """One Dense layer with weights on their grid."""
+        n_in, n_out = layer.kernel.shape
+        shape = {"n_in": int(n_in), "n_out": int(n_out), "data_format": "channels_last"}
+        return ({**self.default_config, "class_name": "Dense", **shape, **_weights(layer)},)
+
+
+class QActivationHandler(KerasV3LayerHandler):  # type: ignore[misc]
+    """QActivation becomes a cast to its quantizer's type, after a ReLU for quantized_relu."""
+
+    handles = ("QActivation",)
+
+    def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+        """One Activation layer, linear or relu."""
+        n_in = 1
+        for size in in_tensors[0].shape[1:]:
+            n_in *= int(size)
+        activation = _PLANS.get()[layer.name].activation
+        return ({**self.default_config, "class_name": "Activation", "activation": activation, "n_in": n_in},)
+
+
+class QRecurrentHandler(KerasV3LayerHandler):  # type: ignore[misc]
+    """QGRU becomes GRU, QLSTM becomes LSTM; the gates are tables."""
+
+    handles = ("QGRU", "QLSTM")
+
+    def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+        """One recurrent layer that runs forward over all steps."""
+        plan = _PLANS.get()[layer.name]
+        structure = {
+            "class_name": plan.kind,
+            "direction": "forward",
+            "return_sequences": bool(layer.return_sequences),
+            "return_state": False,
+            "time_major": False,
+            "n_timesteps": int(in_tensors[0].shape[1]),
+            "n_in": int(in_tensors[0].shape[2]),
+            "n_out": int(layer.cell.units),
+            "activation": plan.activation,
+            "recurrent_activation": plan.recurrent_activation,
+        }
+        if plan.kind == "GRU":
+            structure["apply_reset_gate"] = "after"
+        return ({**self.default_config, **structure, **_weights(layer)},)
