@@ -1,0 +1,233 @@
+"""Plots of a report as SVG text: ROC curves, score distributions, training curves, told apart by line style."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hls.compare import Scores
+from hls.tables import model_name
+from jets.errors import LayoutError
+from jets.files import existing_file
+from jets.metrics import roc
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+
+# Okabe-Ito colours (distinct with colour-blind eyes) and, for print, a line style each.
+STYLES: dict[str, dict[str, Any]] = {
+    "teacher": {"color": "#000000", "linestyle": "-", "linewidth": 1.6},
+    "reference_gru": {"color": "#8a8a8a", "linestyle": (0, (8, 2, 1, 2, 1, 2)), "linewidth": 1.2},
+    "student_float": {"color": "#0072b2", "linestyle": (0, (6, 2)), "linewidth": 1.5},
+    "student_quantized": {"color": "#d55e00", "linestyle": "-", "linewidth": 2.4, "alpha": 0.65},
+    "csim": {"color": "#3b1f5b", "linestyle": (0, (1, 1.4)), "linewidth": 1.6},
+    "rtl": {"color": "#009e73", "linestyle": (0, (3, 1.5, 1, 1.5)), "linewidth": 1.2},
+}
+EFFICIENCIES = np.linspace(0.02, 0.995, 196)
+_TRAINING = ("train_loss", "training_loss", "train_loss_epoch", "loss")
+_VALIDATION = ("val_loss", "validation_loss", "val_loss_epoch")
+_STYLE: dict[str, Any] = {
+    "font.size": 9.5,
+    "axes.labelsize": 10,
+    "axes.titlesize": 10,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.handlelength": 2.8,
+    "axes.linewidth": 0.8,
+    "axes.unicode_minus": True,
+    "xtick.major.size": 5,
+    "xtick.minor.size": 2.5,
+    "ytick.major.size": 5,
+    "ytick.minor.size": 2.5,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "tagware",
+}
+
+
+@dataclass(frozen=True)
+class TrainingCurve:
+    """Losses by epoch, (n_epochs,) each; NaN where a loss was not logged."""
+
+    epochs: Floats
+    training: Floats
+    validation: Floats
+
+    @classmethod
+    def read(cls, path: Path) -> TrainingCurve:
+        """Read a CSV log with a column epoch and the losses of training and validation (Lightning's or Keras's names).
+
+        Rows of the same epoch are averaged, column by column, leaving out empty cells.
+
+        Raises:
+            InputError: no such file.
+            LayoutError: a column is missing or a cell is not a number.
+        """
+        try:
+            with open(existing_file(path, "training log"), newline="") as stream:
+                rows = list(csv.DictReader(stream))
+            names = {key.replace("/", "_").lower(): key for key in (rows[0] if rows else {}) if key}
+            training = next(names[name] for name in _TRAINING if name in names)
+            validation = next(names[name] for name in _VALIDATION if name in names)
+            epochs = np.array([float(row[names["epoch"]]) for row in rows])
+            unique = np.unique(epochs)
+            losses = [_by_epoch(rows, column, epochs, unique) for column in (training, validation)]
+        except (StopIteration, KeyError):
+            raise LayoutError("needs the columns epoch, train_loss and val_loss", path, "train again") from None
+        except (ValueError, TypeError, UnicodeDecodeError, csv.Error) as error:
+            raise LayoutError(f"is not a training log ({error})", path, "train again") from None
+        return cls(unique, *losses)
+
+
+def _by_epoch(rows: list[dict[str, str]], column: str, epochs: Floats, unique: Floats) -> Floats:
+    values = np.array([float(row[column] or "nan") for row in rows])
+    seen = np.isfinite(values)
+    means = [values[seen & (epochs == epoch)] for epoch in unique]
+    return np.array([items.mean() if len(items) else np.nan for items in means])
+
+
+def roc_plots(scores: Scores) -> dict[str, str]:
+    """ε_B against ε_S with one-sigma binomial bands and the ratio to the teacher: signal class -> SVG."""
+    plots = {}
+    size = (6.2, 5.6) if len(scores.signal_classes) == 1 else (4.4, 4.6)
+    for index in scores.signal_classes:
+        name = scores.classes[index]
+        against = scores.classes[0] if len(scores.classes) == 2 else "all others"
+        with _figure(*size) as figure:
+            upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1), gridspec_kw={"hspace": 0.06})
+            _draw_roc(upper, lower, scores, index)
+            upper.set_ylabel(f"Background efficiency $\\varepsilon_B$ ({against})")
+            lower.set_xlabel(f"Signal efficiency $\\varepsilon_S$ ({name})")
+            plots[name] = _svg(figure, f"roc-{index}")
+    return plots
+
+
+def _draw_roc(upper: Axes, lower: Axes, scores: Scores, index: int) -> None:
+    signal = scores.labels == index
+    n_background = int((~signal).sum())
+    efficiencies = {name: _background_efficiencies(scores, name, index) for name in _drawn(scores)}
+    reference = efficiencies["teacher"]
+    for name, values in efficiencies.items():
+        error = np.sqrt(values * (1 - values) / n_background)
+        style = {**STYLES[name], "label": model_name(name)}
+        upper.plot(EFFICIENCIES, values, **style)
+        lower.plot(EFFICIENCIES, values / reference, **style)
+        band = {"color": style["color"], "alpha": 0.14, "linewidth": 0}
+        upper.fill_between(EFFICIENCIES, np.maximum(values - error, 1e-9), values + error, **band)
+        lower.fill_between(EFFICIENCIES, (values - error) / reference, (values + error) / reference, **band)
+    upper.set_yscale("log")
+    lowest = min(
+        (float(np.nanmin(values)) for values in efficiencies.values() if np.isfinite(values).any()), default=0.1
+    )
+    upper.set_ylim(lowest / 2, 1)
+    upper.set_xlim(0, 1)
+    upper.legend(loc="upper left")
+    lower.set_ylabel("Ratio to\nteacher", loc="center")
+    ratios = [np.nanpercentile(values / reference, (3, 97)) for values in efficiencies.values()]
+    low, high = float(np.min(ratios)), float(np.max(ratios))
+    lower.set_ylim(max(0.0, min(low, 1) - 0.25 * (high - low) - 0.05), high + 0.25 * (high - low) + 0.05)
+    for axis in (upper, lower):
+        for point in (0.3, 0.5, 0.8):
+            axis.axvline(point, color="0.8", linewidth=0.7, zorder=0)
+
+
+def _background_efficiencies(scores: Scores, model: str, index: int) -> Floats:
+    curve = roc(scores.discriminants(model)[:, index], scores.labels == index)
+    values = np.interp(EFFICIENCIES, curve.true_positive_rate, curve.false_positive_rate)
+    return np.where(values > 0, values, np.nan)
+
+
+def score_plots(scores: Scores) -> dict[str, str]:
+    """Distribution of ln(p / (1 - p)) for the jets of each class, models overlaid: class -> SVG."""
+    plots = {}
+    for index, name in enumerate(scores.classes):
+        signal = 1 if len(scores.classes) == 2 else index
+        with _figure(5.0, 3.6) as figure:
+            axis = figure.subplots()
+            _draw_scores(axis, scores, scores.labels == index, signal)
+            axis.set_xlabel(f"$\\ln\\,p/(1-p)$, $p$ = probability of {scores.classes[signal]}")
+            axis.set_title(f"{name} jets", loc="left")
+            plots[name] = _svg(figure, f"scores-{index}")
+    return plots
+
+
+def _draw_scores(axis: Axes, scores: Scores, chosen: NDArray[np.bool_], signal: int) -> None:
+    values = {name: scores.discriminants(name)[:, signal] for name in _drawn(scores)}
+    low, high = np.percentile(np.concatenate(list(values.values())), (0.1, 99.9))
+    # A power of two as bin width gives every bin the same number of fixed-point values.
+    width = 2.0 ** np.round(np.log2((high - low) / 45))
+    edges = np.arange(np.floor(low / width), np.ceil(high / width) + 1) * width
+    for name, items in values.items():
+        inside = np.clip(items[chosen], edges[0], np.nextafter(edges[-1], edges[0]))
+        fractions = np.histogram(inside, edges)[0] / chosen.sum()
+        axis.stairs(fractions, edges, label=model_name(name), **STYLES[name])
+    axis.set_ylim(bottom=0)
+    axis.set_ylim(top=axis.get_ylim()[1] * 1.05)
+    axis.set_xlim(edges[0], edges[-1])
+    axis.set_ylabel(f"Fraction of jets / {width:g}")
+    axis.legend(loc="best")
+
+
+def training_plots(curves: Mapping[str, TrainingCurve]) -> dict[str, str]:
+    """Training and validation loss by epoch, the lowest validation loss marked: name -> SVG."""
+    from matplotlib.ticker import MaxNLocator
+
+    plots = {}
+    for number, (name, curve) in enumerate(curves.items()):
+        with _figure(3.6, 3.0) as figure:
+            axis = figure.subplots()
+            axis.plot(curve.epochs, curve.training, color="#0072b2", linestyle=(0, (5, 2)), label="Training")
+            axis.plot(curve.epochs, curve.validation, color="#000000", label="Validation")
+            if np.isfinite(curve.validation).any():
+                best = int(np.nanargmin(curve.validation))
+                axis.plot(curve.epochs[best], curve.validation[best], "o", color="#d55e00", markersize=5, label="Best")
+            axis.set(xlabel="Epoch", ylabel="Loss")
+            axis.set_title(model_name(name), loc="left")
+            axis.legend(loc="upper right")
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            plots[name] = _svg(figure, f"training-{number}")
+    return plots
+
+
+def _drawn(scores: Scores) -> list[str]:
+    return [name for name in STYLES if name in scores.outputs]
+
+
+@contextmanager
+def _figure(width: float, height: float) -> Iterator[Figure]:
+    """An empty figure of inches in the style of mplhep; global settings are as before when the block ends."""
+    import matplotlib
+    import mplhep
+    from matplotlib.figure import Figure
+
+    settings: Any = {**mplhep.style.CMS, **_STYLE}
+    with matplotlib.rc_context(settings):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def _svg(figure: Figure, prefix: str) -> str:
+    """A figure as an <svg> element whose ids start with `prefix`, so that several can stand in one page."""
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(buffer, format="svg", metadata=nothing)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", text)
+    return re.sub(
+        r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1), count=1
+    )

@@ -1,0 +1,87 @@
+"""A saved Report as one HTML page that needs nothing else; it never runs tools or models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hls import plots, tables
+from hls.compare import Scores
+from hls.report import Report
+from hls.tables import main_table_text, markdown_table, update_readme
+from jets.errors import DataError
+from jets.files import replacing
+
+__all__ = ["main_table_text", "markdown_table", "render_html", "update_readme"]
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def render_html(report: Report, scores: Scores, curves: Mapping[str, Path], out: Path) -> Path:
+    """Write the page of a report: tables from the report, plots from the scores and the training logs.
+
+    `curves` maps a model's name (teacher, student_float, …) to its CSV log.
+
+    Raises:
+        DataError: the scores are not those of the report.
+        InputError, LayoutError: a training log is missing or damaged.
+        StorageError: `out` cannot be written.
+    """
+    _check_same_jets(report, scores)
+    read = {name: plots.TrainingCurve.read(path) for name, path in curves.items()}
+    page = _page(report, plots.roc_plots(scores), plots.score_plots(scores), plots.training_plots(read))
+    with replacing(out) as temporary:
+        temporary.write_text(page)
+    return Path(out)
+
+
+def _check_same_jets(report: Report, scores: Scores) -> None:
+    remedy = "make the report again"
+    if list(scores.classes) != list(report.jets["classes"]):
+        raise DataError(f"classes {scores.classes} are not the report's {report.jets['classes']}", "scores", remedy)
+    if len(scores) != report.physics["method"]["n_test"]:
+        raise DataError(
+            f"{len(scores)} jets are not the report's {report.physics['method']['n_test']}", "scores", remedy
+        )
+    for name in report.models:
+        if name not in scores.outputs:
+            raise DataError(f"there are no scores of {name}, which the report has", "scores", remedy)
+
+
+def _page(report: Report, roc: dict[str, str], distributions: dict[str, str], training: dict[str, str]) -> str:
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(measured=_measured, count=tables.count, model=tables.model_name)
+    rows = zip(report.models, tables.physics_table(report).rows, strict=True)
+    return environment.get_template("report.html").render(
+        report=report,
+        main_rows=[(model, (*cells, *tables.firmware_cells(report, model))) for model, cells in rows],
+        verdicts=tables.exactness_lines(report),
+        hardware_line=tables.hardware_line(report),
+        hardware_kind=_hardware_kind(report),
+        differences=tables.difference_table(report),
+        hardware=tables.hardware_table(report),
+        notes=[row["note"] for row in report.hardware if row.get("note")],
+        precision=tables.precision_table(report),
+        has_controls=any(name.startswith("control_") for name in report.models),
+        provenance=json.dumps(report.jets["provenance"], indent=2, ensure_ascii=False),
+        roc=roc,
+        distributions=distributions,
+        training=training,
+    )
+
+
+def _hardware_kind(report: Report) -> Any:
+    row = report.best_hardware
+    return tables.KIND_NAMES[row["kind"]] if row else "none"
+
+
+def _measured(measure: Mapping[str, Any]) -> str:
+    """value ± error that is not broken over two lines."""
+    return tables.measured(measure).replace(" ", "\N{NO-BREAK SPACE}")
