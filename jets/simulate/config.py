@@ -1,0 +1,72 @@
+"""What to simulate: one frozen dataclass, filled from YAML or by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jets.errors import ConfigError
+from jets.simulate.detector import load_detector
+from jets.simulate.processes import PROCESSES
+
+JETS_PER_CHUNK = 2000
+
+
+@dataclass(frozen=True)
+class SimulateConfig:
+    """Which jets to simulate, and how.
+
+    Attributes:
+        classes: names of `jets.simulate.processes.PROCESSES`; their order gives the labels.
+        n_per_class: jets of each class.
+        pt_gev: the window of the jets' transverse momentum.
+        eta_max: largest |eta| of a jet.
+        jet_radius: R of the anti-kT algorithm.
+        n_constituents: how many constituents, in order of pT, a stored jet keeps at most.
+        seed: the same seed and config give the same jets, one by one, whatever the number of processes.
+        detector: ``none``, ``light``, ``cms`` or the path of a YAML card.
+        multiple_interactions: simulate the underlying event too (three to four times slower).
+        flatten_pt: make the pT spectrum of every class flat inside the window, so that pT tells no classes apart.
+        impact_parameters: store d0 and dz of tracks with their errors.
+        high_level: store the 16 features of `jets.high_level`.
+        energy_tev: proton-proton centre-of-mass energy.
+
+    Raises:
+        ConfigError: an unknown class or detector, an empty window, or a number out of range.
+    """
+
+    classes: tuple[str, ...] = ("QCD", "top")
+    n_per_class: int = 20_000
+    pt_gev: tuple[float, float] = (800.0, 1200.0)
+    eta_max: float = 2.0
+    jet_radius: float = 0.8
+    n_constituents: int = 64
+    seed: int = 1
+    detector: str = "light"
+    multiple_interactions: bool = False
+    flatten_pt: bool = True
+    impact_parameters: bool = False
+    high_level: bool = False
+    energy_tev: float = 13.0
+
+    def __post_init__(self) -> None:
+        self._check_classes()
+        for name in ("n_per_class", "n_constituents"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, it must be at least 1", None, "correct it")
+        low, high = self.pt_gev
+        if not 100.0 <= low < high <= 500.0 * self.energy_tev:
+            remedy = f"give [low, high] with 100 <= low < high <= {500.0 * self.energy_tev:g}"
+            raise ConfigError(f"pt_gev is [{low:g}, {high:g}], which no jet can be in", None, remedy)
+        for name, upper in (("eta_max", 2.5), ("jet_radius", 1.5), ("energy_tev", 100.0)):
+            if not 0.0 < getattr(self, name) <= upper:
+                raise ConfigError(f"{name} is {getattr(self, name):g}", None, f"give a number in (0, {upper:g}]")
+        if self.seed < 0:
+            raise ConfigError(f"seed is {self.seed}", None, "give zero or a positive integer")
+        load_detector(self.detector)
+
+    def _check_classes(self) -> None:
+        for name in self.classes:
+            if name not in PROCESSES:
+                raise ConfigError(f"unknown class {name!r}", None, f"known classes: {', '.join(PROCESSES)}")
+        if not self.classes or len(set(self.classes)) < len(self.classes):
+            raise ConfigError(f"classes are {list(self.classes)}", None, "name each class once, and at least one")

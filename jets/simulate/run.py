@@ -1,0 +1,163 @@
+"""Simulation in parallel: chunks to files, finished chunks reused, one file at the end."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from jets.dataset import Jets, JetsFile, JetsWriter, concatenate
+from jets.errors import ConfigError, InputError, ToolFailed
+from jets.files import claim_folder, json_digest
+from jets.simulate.chunk import MATCH_DISTANCE, PT_BINS, simulate_chunk
+from jets.simulate.config import JETS_PER_CHUNK, SimulateConfig
+from jets.simulate.detector import load_detector
+from jets.simulation_packages import simulation_versions
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """One chunk to make, and the file that keeps it until the merge."""
+
+    config: SimulateConfig
+    name: str
+    number: int
+    n_jets: int
+    path: Path
+
+    def make(self) -> int:
+        """Simulate and store the chunk; return its number of jets."""
+        with JetsWriter(self.path, compression=1) as writer:
+            writer.append(simulate_chunk(self.config, self.name, self.number, self.n_jets))
+        return self.n_jets
+
+
+def simulate(config: SimulateConfig, out: str | Path, processes: int | None = None) -> Path:
+    """Simulate jets and write them to the jets file `out`.
+
+    Chunks of `JETS_PER_CHUNK` jets of a class are made one by one in `<out>.parts`, each from its own seed, and
+    merged at the end, so the file does not depend on `processes` (default: all cores), and an interrupted run
+    goes on where it stopped. The classes are mixed within each run of chunks.
+
+    Raises:
+        ToolNotFound: pythia8mc, fastjet or awkward is not installed.
+        ConfigError: hardly any event has a jet in the pT window, or `processes` is below 1.
+        StorageError: the disk is full or `out` cannot be written.
+        ToolFailed: a worker process was killed.
+    """
+    processes = (os.cpu_count() or 1) if processes is None else processes
+    if processes < 1:
+        raise ConfigError(f"processes is {processes}, it must be at least 1", None, "correct it")
+    out = Path(out)
+    if out.is_dir():
+        raise InputError("is a folder, not a file", out, "name a file that ends in .h5")
+    provenance = _provenance(config)
+    parts = claim_folder(out.with_name(out.name + ".parts"))
+    work = claim_folder(parts / json_digest(provenance)[:16])
+    chunks = _chunks(config, work)
+    _make(chunks, processes)
+    _merge(chunks, out, provenance)
+    shutil.rmtree(parts, ignore_errors=True)
+    return out
+
+
+def _chunks(config: SimulateConfig, work: Path) -> list[_Chunk]:
+    """Every chunk, the classes taking turns."""
+    starts = range(0, config.n_per_class, JETS_PER_CHUNK)
+    return [
+        _Chunk(config, name, k, min(JETS_PER_CHUNK, config.n_per_class - start), work / f"{name}-{k:06d}.h5")
+        for k, start in enumerate(starts)
+        for name in config.classes
+    ]
+
+
+def _make(chunks: list[_Chunk], processes: int) -> None:
+    missing = [chunk for chunk in chunks if not _is_whole(chunk)]
+    done = sum(chunk.n_jets for chunk in chunks) - sum(chunk.n_jets for chunk in missing)
+    total = done + sum(chunk.n_jets for chunk in missing)
+    with tqdm(desc="simulate", total=total, initial=done, unit="jets", disable=None) as bar:
+        if processes == 1 or len(missing) < 2:
+            for chunk in missing:
+                bar.update(chunk.make())
+            return
+        with _pool(min(processes, len(missing))) as pool:
+            try:
+                for finished in as_completed([pool.submit(chunk.make) for chunk in missing]):
+                    bar.update(_result(finished))
+            except BrokenProcessPool:
+                remedy = "run the same command again with fewer processes; finished chunks are kept"
+                raise ToolFailed("a simulation process was killed, perhaps for want of memory", None, remedy) from None
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Fresh worker processes that end at once when the block fails or is interrupted."""
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _ignore_interrupt)
+    try:
+        yield pool
+    except BaseException:
+        workers = list((getattr(pool, "_processes", None) or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.terminate()
+        raise
+    pool.shutdown()
+
+
+def _ignore_interrupt() -> None:
+    """Leave Ctrl-C to the parent, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _result(finished: Future[int]) -> int:
+    return finished.result()
+
+
+def _is_whole(chunk: _Chunk) -> bool:
+    """Whether an earlier run finished this chunk."""
+    try:
+        return JetsFile(chunk.path).n_jets == chunk.n_jets
+    except InputError:
+        return False
+
+
+def _merge(chunks: list[_Chunk], out: Path, provenance: Mapping[str, Any]) -> None:
+    with JetsWriter(out) as writer:
+        for number in sorted({chunk.number for chunk in chunks}):
+            block = concatenate([JetsFile(chunk.path).read() for chunk in chunks if chunk.number == number])
+            order = np.random.default_rng([chunks[0].config.seed, number]).permutation(len(block))
+            writer.append(_described(block[order], provenance))
+
+
+def _described(jets: Jets, provenance: Mapping[str, Any]) -> Jets:
+    return replace(jets, provenance=provenance)
+
+
+def _provenance(config: SimulateConfig) -> dict[str, Any]:
+    """Everything that decides the jets, JSON-serialisable."""
+    spectrum = (
+        f"flat in {PT_BINS} equal bins of the window, by a quota in each" if config.flatten_pt else "as generated"
+    )
+    provenance = {
+        "source": "tagware simulate",
+        "versions": simulation_versions(),
+        "config": asdict(config),
+        "detector": asdict(load_detector(config.detector)),
+        "multiple_interactions": "on" if config.multiple_interactions else "off",
+        "pt_spectrum": spectrum,
+        "matching": f"a hard object of the class within {MATCH_DISTANCE * config.jet_radius:g} of the jet axis",
+    }
+    described: dict[str, Any] = json.loads(json.dumps(provenance))
+    return described
