@@ -15,7 +15,7 @@ SIGMOID_RANGE, TANH_RANGE = 8, 4
 
 @dataclass(frozen=True)
 class GateTables:
-    """hls4ml has one table size and one value type for both gates; `exact` when Python computes with the same tables."""
+    """Both gates share hls4ml's table size and value type; `exact` when Python computes with the same tables."""
 
     size: int
     type: FixedType

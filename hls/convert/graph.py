@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from hls.convert.kernels import use_own_kernels
 from hls.convert.plan import LayerPlan
 from hls.fixed_point import FixedType
 from hls.project import HlsConfig, LayerRecord, Tensor
@@ -54,6 +55,7 @@ def build_graph(model: Any, plans: Sequence[LayerPlan], config: HlsConfig, folde
         }
         graph = ModelGraph.from_layer_list(settings, layers, inputs, outputs)
     check_graph(graph, plans, config)
+    use_own_kernels(graph)
     return graph
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,7 +71,7 @@ def _chain(model: Any) -> list[Any]:
         raise InputError(
             "the student must have one input and one output", f"model {model.name!r}", "use a chain of layers"
         )
-    for before, layer in zip(layers, layers[1:], strict=False):
+    for before, layer in itertools.pairwise(layers):
         nodes = layer._inbound_nodes
         sources = [tensor._keras_history.operation.name for node in nodes for tensor in node.input_tensors]
         if sources != [before.name]:
