@@ -235,6 +235,8 @@ def _load_keras(weights: Path, design: Architecture, tagger: Tagger) -> Any:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise LayoutError(f"cannot be read safely ({reason})", weights, MAKE_AGAIN) from None
     wanted = design.build(tagger.config, tagger.n_outputs)
+    if tagger.quantization is not None:
+        restore_recurrent_name(network)
     for side in ("input_shape", "output_shape"):
         if getattr(network, side) != getattr(wanted, side):
             what = f"{side.replace('_', ' ')} is {getattr(network, side)}, not {getattr(wanted, side)}"
@@ -248,8 +250,18 @@ def _quantized_objects(tagger: Tagger) -> dict[str, Any]:
     if tagger.quantization is not None:
         from qkeras.utils import _add_supported_quantized_objects as add_quantized_objects
 
+        from models.students.tables import TableSigmoid, TableTanh
+
         add_quantized_objects(objects)
+        objects |= {"TableSigmoid": TableSigmoid, "TableTanh": TableTanh}
     return objects
+
+
+def restore_recurrent_name(network: Any) -> None:
+    """Name the recurrent layer "rnn" again: QKeras hands a layer's name on to its cell, when built and when loaded."""
+    for layer in network.layers:
+        if hasattr(layer, "cell"):
+            layer.name = "rnn"
 
 
 def _torch_outputs(network: Any, arrays: Arrays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
