@@ -1,0 +1,255 @@
+"""The student's training: a float warm start, then quantization-aware, both on the teacher's stored outputs."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from compress.fit import Phase, Split, best_epoch, fit
+from compress.losses import Loss, pack, packed_cross_entropy, packed_soft_targets
+from compress.quantize.qkeras import Bits
+from compress.teach import TeacherOutputs
+from jets.dataset import JetsFile, concatenate
+from jets.errors import ConfigError, DataError, InputError, TagwareError
+from jets.features import PowerOfTwoScaling
+from jets.files import claim_folder, json_digest
+from models.registry import architecture, n_outputs
+from models.students.recurrent import RecurrentSpec
+from models.tagger import Tagger
+
+STUDENT = "recurrent_student"
+SCALING_JETS = 200_000
+
+
+@dataclass(frozen=True)
+class DistilConfig:
+    """How a student is distilled: Adam with a half cosine to zero in each phase, the best validation epoch kept.
+
+    Attributes:
+        loss: "soft_targets" (see `compress.losses.soft_targets`) or "cross_entropy", the control without a teacher.
+        temperature: softens teacher and student alike.
+        alpha: weight of the labels; the teacher has 1 - alpha.
+        float_epochs: passes over the training jets before quantization.
+        quantized_epochs: passes with quantized tensors.
+        batch_size: jets per optimizer step.
+        learning_rate: at the start of the float phase.
+        quantized_learning_rate: at the start of the quantized phase.
+        patience: epochs without a lower validation loss before a phase stops.
+        seed: of the weights and the shuffling.
+
+    Raises:
+        ConfigError: a value out of range.
+    """
+
+    loss: Literal["soft_targets", "cross_entropy"] = "soft_targets"
+    temperature: float = 4.0
+    alpha: float = 0.5
+    float_epochs: int = 30
+    quantized_epochs: int = 20
+    batch_size: int = 512
+    learning_rate: float = 5e-3
+    quantized_learning_rate: float = 2e-3
+    patience: int = 8
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.loss not in ("soft_targets", "cross_entropy"):
+            raise ConfigError(f"unknown loss {self.loss!r}", None, "use soft_targets or cross_entropy")
+        at_least = {"float_epochs": 1, "quantized_epochs": 1, "batch_size": 1, "patience": 1, "seed": 0}
+        for name, smallest in at_least.items():
+            if getattr(self, name) < smallest:
+                raise ConfigError(f"{name} must be at least {smallest}, not {getattr(self, name)}", None, "correct it")
+        for name in ("temperature", "learning_rate", "quantized_learning_rate"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ConfigError(f"{name} must be above 0, not {getattr(self, name)}", None, "correct it")
+        if not 0 <= self.alpha <= 1:
+            raise ConfigError(f"alpha must be between 0 and 1, not {self.alpha}", None, "0.5 is a good start")
+
+    def float_part(self) -> dict[str, Any]:
+        """What the float student depends on."""
+        values = dataclasses.asdict(self)
+        if self.loss == "cross_entropy":
+            del values["temperature"], values["alpha"]
+        return {name: value for name, value in values.items() if not name.startswith("quantized_")}
+
+    def objective(self) -> Loss:
+        """The Keras loss of packed targets."""
+        if self.loss == "cross_entropy":
+            return packed_cross_entropy()
+        return packed_soft_targets(self.temperature, self.alpha)
+
+
+def distil(
+    spec: RecurrentSpec,
+    bits: Bits,
+    jets_file: JetsFile | Path | str,
+    teacher_outputs: TeacherOutputs | None,
+    config: DistilConfig,
+    out: Path,
+) -> Tagger:
+    """Train the float and the quantized student on the train split and return the quantized one.
+
+    `out` gets `float/` and `quantized/`, a `Tagger` folder each with the `curves.csv` of its phase. A finished phase
+    of an earlier call with the same settings, jets and teacher is reused, an interrupted one starts over. The inputs
+    of the train and validation splits are held in memory (480 bytes a jet for 20 constituents).
+
+    Args:
+        spec: the student's shape.
+        bits: its fixed-point types.
+        jets_file: jets in our HDF5 layout; its classes become the student's.
+        teacher_outputs: of the same file; not needed, nor looked at, for the loss "cross_entropy".
+        config: how to train.
+        out: a new, an empty, or an earlier folder of ours.
+
+    Raises:
+        InputError: soft targets without a teacher.
+        ConfigError: the loss does not stay finite.
+        DataError: a split without jets of one of the classes, or a teacher of other jets or classes.
+        StorageError: `out` is not ours, or the disk is full.
+    """
+    source = jets_file if isinstance(jets_file, JetsFile) else JetsFile(jets_file)
+    teacher = _teacher_for(source, teacher_outputs, config)
+    out = claim_folder(out)
+    run = _Run(spec, bits, source, teacher, config)
+    finished = run.reuse(out / "quantized", run.quantized_record())
+    if finished is not None and run.reuse(out / "float", run.float_record()) is not None:
+        return finished
+    student = run.reuse(out / "float", run.float_record()) or run.train_float(out / "float")
+    return run.train_quantized(student, out / "quantized")
+
+
+def _teacher_for(source: JetsFile, outputs: TeacherOutputs | None, config: DistilConfig) -> TeacherOutputs | None:
+    if config.loss == "cross_entropy":
+        return None
+    if outputs is None:
+        raise InputError("soft targets need a teacher", source.path, "run `tagware teach`, or use loss: cross_entropy")
+    return outputs.check(source)
+
+
+class _Run:
+    """One distillation: its settings, and its data read when a phase needs them."""
+
+    def __init__(
+        self, spec: RecurrentSpec, bits: Bits, source: JetsFile, teacher: TeacherOutputs | None, config: DistilConfig
+    ) -> None:
+        self.spec, self.bits, self.source, self.teacher, self.config = spec, bits, source, teacher, config
+        self._splits: dict[str, Split] = {}
+
+    def float_record(self) -> dict[str, Any]:
+        """What decides the float student's weights (JSON-serialisable)."""
+        record = {
+            "student": dataclasses.asdict(self.spec),
+            "distil": self.config.float_part(),
+            "jets_checksum": self.source.checksum,
+            "versions": {package: version(package) for package in ("keras", "tensorflow", "qkeras-v3", "numpy")},
+        }
+        if self.teacher is not None:
+            logits = hashlib.sha256(np.ascontiguousarray(self.teacher.logits).tobytes()).hexdigest()
+            record["teacher"] = {"logits_sha256": logits, **self.teacher.provenance}
+        return record
+
+    def quantized_record(self) -> dict[str, Any]:
+        """What decides the quantized student's weights (JSON-serialisable)."""
+        settings = dataclasses.asdict(self.config) | {"bits": dataclasses.asdict(self.bits)}
+        return self.float_record() | {"distil": settings}
+
+    def reuse(self, folder: Path, record: dict[str, Any]) -> Tagger | None:
+        """The tagger that an earlier call with the same record left, or None."""
+        try:
+            tagger = Tagger.load(folder)
+        except TagwareError:
+            return None
+        return tagger if tagger.provenance.get("digest") == json_digest(record) else None
+
+    def train_float(self, folder: Path) -> Tagger:
+        """The float student, saved."""
+        import keras
+
+        keras.utils.set_random_seed(self.config.seed)
+        design = architecture(STUDENT)
+        network = design.build(self.spec, n_outputs(self.source.classes))
+        tagger = Tagger(STUDENT, self.spec, self.source.classes, self._fit_scaling(), network, "keras")
+        settings = (self.config.float_epochs, self.config.learning_rate)
+        return self._train(tagger, Phase("float", *settings, *self._shared()), folder, self.float_record())
+
+    def train_quantized(self, student: Tagger, folder: Path) -> Tagger:
+        """The quantized student from the float one's weights, saved."""
+        from compress.quantize.cost import bits_per_tensor, ebops
+        from compress.quantize.qkeras import build_quantized, warm_start
+
+        network = build_quantized(self.spec, self.bits, student.n_outputs)
+        warm_start(network, student.network)
+        tagger = dataclasses.replace(student, network=network)
+        settings = (self.config.quantized_epochs, self.config.quantized_learning_rate)
+        phase = Phase("quantized", *settings, *self._shared())
+
+        def quantization() -> dict[str, Any]:
+            types = {"bits": dataclasses.asdict(self.bits), "tensors": bits_per_tensor(network)}
+            return {"front_end": "qkeras", **types, "ebops": ebops(network)}
+
+        return self._train(tagger, phase, folder, self.quantized_record(), quantization)
+
+    def _shared(self) -> tuple[int, int, int]:
+        return self.config.batch_size, self.config.patience, self.config.seed
+
+    def _train(
+        self,
+        tagger: Tagger,
+        phase: Phase,
+        folder: Path,
+        record: dict[str, Any],
+        quantization: Callable[[], dict[str, Any]] | None = None,
+    ) -> Tagger:
+        shutil.rmtree(folder, ignore_errors=True)
+        train, validation = (self._split(name, tagger.scaling) for name in ("train", "validation"))
+        rows = fit(tagger.network, train, validation, self.config.objective(), phase, folder / "curves.csv")
+        best = best_epoch(rows)
+        provenance = record | {
+            "digest": json_digest(record),
+            "jets": str(self.source.path),
+            "jets_per_split": {"train": len(train), "validation": len(validation)},
+            "epochs": len(rows),
+            "best_epoch": best.epoch,
+            "validation_loss": best.validation_loss,
+            "validation_auc": {"value": best.validation_auc, "error": best.validation_auc_error},
+            "seconds": sum(row.seconds for row in rows),
+        }
+        widths = quantization() if quantization else None
+        finished = dataclasses.replace(tagger, quantization=widths, provenance=provenance)
+        finished.save(folder)
+        return finished
+
+    def _fit_scaling(self) -> PowerOfTwoScaling:
+        """The input scaling from training jets, thinned evenly so that they fit in memory."""
+        step = -(-len(self.source) // SCALING_JETS)
+        sample = [block[::step] for block in self.source.slices(split="train")]
+        return architecture(STUDENT).fit_scaling(concatenate(sample), self.spec)
+
+    def _split(self, name: str, scaling: PowerOfTwoScaling | None) -> Split:
+        if name not in self._splits:
+            self._splits[name] = self._read_split(name, scaling)
+        return self._splits[name]
+
+    def _read_split(self, name: str, scaling: PowerOfTwoScaling | None) -> Split:
+        inputs, labels, weights, ids = [], [], [], []
+        for jets in self.source.slices(split=name):
+            inputs.append(architecture(STUDENT).inputs(jets, self.spec, scaling)["constituents"])
+            labels.append(jets.labels)
+            weights.append(jets.weights)
+            ids.append(jets.ids)
+        truth = np.concatenate(labels)
+        for label, wanted in enumerate(self.source.classes):
+            if not (truth == label).any():
+                where = f"{self.source.path} (split {name!r})"
+                raise DataError(f"class {wanted!r} has no jets", where, "add jets of that class or drop it")
+        logits = None if self.teacher is None else self.teacher.for_ids(np.concatenate(ids)).logits
+        return Split(np.concatenate(inputs), pack(truth, np.concatenate(weights), logits), truth)

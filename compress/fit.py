@@ -1,0 +1,155 @@
+"""One training phase of a Keras student: plain batches, the best validation epoch kept, a curve on disk."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.losses import Loss
+from jets.errors import ConfigError
+from jets.files import replacing
+from jets.metrics import Measure, auc, macro_auc
+
+COLUMNS = (
+    "epoch", "learning_rate", "train_loss", "validation_loss", "validation_auc", "validation_auc_error", "seconds"
+)  # fmt: skip
+PREDICT_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class Split:
+    """The jets of one split as a student sees them.
+
+    Attributes:
+        inputs: (n_jets, n_constituents, n_features) float32.
+        targets: (n_jets, 2 or 2 + n_outputs) float32, see `compress.losses.pack`.
+        labels: (n_jets,) integers.
+    """
+
+    inputs: NDArray[np.float32]
+    targets: NDArray[np.float32]
+    labels: NDArray[np.integer[Any]]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """How one phase is trained; the learning rate falls to zero along a half cosine over `epochs`."""
+
+    name: str
+    epochs: int
+    learning_rate: float
+    batch_size: int
+    patience: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of a training curve; losses in nats a jet."""
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    validation_loss: float
+    validation_auc: float
+    validation_auc_error: float
+    seconds: float
+
+
+def fit(model: Any, train: Split, validation: Split, loss: Loss, phase: Phase, curve: Path) -> list[Epoch]:
+    """Train the model in place and give it the weights of the epoch with the lowest validation loss.
+
+    Stops after `phase.patience` epochs without a lower one. `curve` is rewritten after every epoch.
+
+    Returns:
+        one `Epoch` per epoch.
+
+    Raises:
+        ConfigError: the loss is NaN or infinite; names the phase, the epoch and the batch.
+    """
+    import keras
+    from tqdm import tqdm
+
+    # XLA is off: compiling the recurrence with it made training half as fast (11,700 against 20,300 jets/s).
+    model.compile(optimizer=keras.optimizers.Adam(phase.learning_rate), loss=loss, jit_compile=False)
+    rng = np.random.default_rng(phase.seed)
+    rows: list[Epoch] = []
+    best, best_weights = np.inf, model.get_weights()
+    with tqdm(total=phase.epochs * len(train), desc=phase.name, disable=None, unit="jets", unit_scale=True) as bar:
+        for epoch in range(phase.epochs):
+            start = time.perf_counter()
+            rate = phase.learning_rate * 0.5 * (1 + np.cos(np.pi * epoch / phase.epochs))
+            model.optimizer.learning_rate = rate
+            train_loss = _train_epoch(model, train, phase, epoch, rng)
+            found = validate(model, validation, loss)
+            rows.append(Epoch(epoch, float(rate), train_loss, *found, time.perf_counter() - start))
+            write_curve(curve, rows)
+            bar.update(len(train))
+            bar.set_postfix_str(f"validation AUC {rows[-1].validation_auc:.4f}")
+            if rows[-1].validation_loss < best:
+                best, best_weights = rows[-1].validation_loss, model.get_weights()
+            if epoch - best_epoch(rows).epoch >= phase.patience:
+                break
+    model.set_weights(best_weights)
+    return rows
+
+
+def _train_epoch(model: Any, train: Split, phase: Phase, epoch: int, rng: np.random.Generator) -> float:
+    """Mean loss of one pass; the jets left over by a whole number of batches wait for another shuffle."""
+    order = rng.permutation(len(train))
+    size = min(phase.batch_size, len(train))
+    losses = []
+    for batch in range(len(train) // size):
+        rows = order[batch * size : (batch + 1) * size]
+        value = float(model.train_on_batch(train.inputs[rows], train.targets[rows]))
+        if not np.isfinite(value):
+            what = f"the loss is {value} in batch {batch} of epoch {epoch}"
+            raise ConfigError(what, f"distil: {phase.name}", "lower the learning rate, or look for wild inputs")
+        losses.append(value)
+    return float(np.mean(losses))
+
+
+def validate(model: Any, validation: Split, loss: Loss) -> tuple[float, float, float]:
+    """Mean loss, area under the ROC (macro for many classes) and its error."""
+    import keras
+
+    logits = predict(model, validation.inputs)
+    per_jet = loss(keras.ops.convert_to_tensor(validation.targets), keras.ops.convert_to_tensor(logits))
+    area = area_of(logits, validation.labels)
+    return float(np.mean(keras.ops.convert_to_numpy(per_jet))), area.value, area.error
+
+
+def predict(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits, (n_jets, n_outputs) float32."""
+    logits: NDArray[np.float32] = model.predict(inputs, batch_size=PREDICT_BATCH, verbose=0)
+    return logits
+
+
+def area_of(logits: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> Measure:
+    """Area under the ROC of logits (n_jets, n_outputs), macro-averaged for more than one output."""
+    return auc(logits[:, 0], labels == 1) if logits.shape[1] == 1 else macro_auc(logits, labels)
+
+
+def best_epoch(rows: Sequence[Epoch]) -> Epoch:
+    """The epoch of the lowest validation loss."""
+    return min(rows, key=lambda row: row.validation_loss)
+
+
+def write_curve(path: Path, rows: Sequence[Epoch]) -> None:
+    """Write a training curve as CSV with the columns of `COLUMNS`, all or nothing."""
+    with replacing(path) as temporary, open(temporary, "w", newline="") as stream:
+        table = csv.DictWriter(stream, COLUMNS)
+        table.writeheader()
+        for row in rows:
+            values: Mapping[str, Any] = vars(row)
+            table.writerow(values)

@@ -1,0 +1,127 @@
+"""What a quantized student costs before any synthesis: the width of every tensor and its effective bit operations."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jets.errors import DataError
+
+
+@dataclass(frozen=True)
+class Width:
+    """A fixed-point type, the sign among the integer bits."""
+
+    total: int
+    integer: int
+    signed: bool
+
+    @property
+    def fraction(self) -> int:
+        """Bits right of the binary point."""
+        return self.total - self.integer
+
+    @property
+    def magnitude(self) -> int:
+        """Bits without the sign."""
+        return self.total - self.signed
+
+
+def width_of(quantizer: Any) -> Width:
+    """The type of a QKeras quantizer or of a gate's table.
+
+    Raises:
+        DataError: a quantizer whose values have no fixed type.
+    """
+    if hasattr(quantizer, "total_bits"):
+        return Width(quantizer.total_bits, quantizer.integer_bits, signed=True)
+    kind = type(quantizer).__name__
+    if kind == "quantized_bits":
+        signed = bool(quantizer.keep_negative)
+    elif kind == "quantized_relu":
+        signed = bool(quantizer.negative_slope)
+    else:
+        raise DataError(f"the quantizer {quantizer} has no fixed-point type", None, "use quantized_bits")
+    return Width(int(quantizer.bits), int(quantizer.integer) + signed, signed)
+
+
+def bits_per_tensor(model: Any) -> dict[str, dict[str, Any]]:
+    """Width of every tensor of a quantized model: "layer/tensor" -> total, integer (sign included), signed."""
+    found = {}
+    for layer in model.layers:
+        for tensor, quantizer in _quantizers(layer).items():
+            found[f"{layer.name}/{tensor}"] = asdict(width_of(quantizer))
+    return found
+
+
+def _quantizers(layer: Any) -> dict[str, Any]:
+    if hasattr(layer, "cell"):
+        cell = layer.cell
+        return {
+            "kernel": cell.kernel_quantizer_internal,
+            "recurrent_kernel": cell.recurrent_quantizer_internal,
+            "bias": cell.bias_quantizer_internal,
+            "state": cell.state_quantizer_internal,
+            "table": cell.activation,
+        }
+    if hasattr(layer, "kernel"):
+        return {"kernel": layer.kernel_quantizer_internal, "bias": layer.bias_quantizer_internal}
+    return {"output": layer.activation} if hasattr(layer, "activation") else {}
+
+
+def ebops(model: Any) -> int:
+    """Effective bit operations of one jet: products of operand widths over all multiplications of all steps.
+
+    HGQ (Sun et al., arXiv:2405.00645, section III): the sum of b_i * b_j over multiplications, where the width of a
+    constant is the number of bits between its highest and its lowest set bit (a zero weight costs nothing) and that of
+    a variable leaves out the sign. Matrix products and the element-wise products of the recurrent cell are counted,
+    additions and table look-ups are not.
+
+    Raises:
+        DataError: a product whose input was never quantized.
+    """
+    incoming: int | None = None
+    total = 0
+    for layer in model.layers:
+        if not (quantizers := _quantizers(layer)):
+            continue
+        if "output" in quantizers:
+            incoming = width_of(quantizers["output"]).magnitude
+            continue
+        if incoming is None:
+            raise DataError("its input is not quantized", f"layer {layer.name}", "put a QActivation before it")
+        if "state" in quantizers:
+            total += model.input_shape[1] * _cell_ebops(layer.cell, quantizers, incoming)
+        else:
+            total += incoming * constant_bits(layer.kernel, quantizers["kernel"])
+        incoming = None
+    return total
+
+
+def _cell_ebops(cell: Any, quantizers: dict[str, Any], incoming: int) -> int:
+    state, table = (width_of(quantizers[name]).magnitude for name in ("state", "table"))
+    products = incoming * constant_bits(cell.kernel, quantizers["kernel"])
+    products += state * constant_bits(cell.recurrent_kernel, quantizers["recurrent_kernel"])
+    if type(cell).__name__ == "QGRUCell":
+        recurrent = width_of(quantizers["recurrent_kernel"]).magnitude
+        inner = state + recurrent + int(np.ceil(np.log2(cell.units)))  # width of U h, a sum over the units
+        return products + int(cell.units) * (table * inner + table * table + table * state)
+    return products + int(cell.units) * (table * table + table * state + table * table)
+
+
+def constant_bits(kernel: Any, quantizer: Any) -> int:
+    """`enclosed_bits` of a kernel as its quantizer rounds it, summed."""
+    import keras
+
+    values = keras.ops.convert_to_numpy(quantizer(kernel))
+    return int(enclosed_bits(values, width_of(quantizer).fraction).sum())
+
+
+def enclosed_bits(values: NDArray[np.floating[Any]], fraction: int) -> NDArray[np.int64]:
+    """Bits from the highest to the lowest set bit of fixed-point constants with `fraction` fractional bits; 0 for 0."""
+    whole = np.abs(np.rint(values.astype(np.float64) * 2.0**fraction)).astype(np.int64)
+    length, trailing = np.frexp(whole)[1], np.frexp(whole & -whole)[1]
+    return np.where(whole > 0, length - trailing + 1, 0).astype(np.int64)

@@ -1,0 +1,169 @@
+"""The QKeras front end: a recurrent student whose every tensor has a stated fixed-point type.
+
+The quantizers are chosen so that hls4ml's kernels reproduce the student exactly: scales of one (alpha=1), rounding half
+to even with saturation (ap_fixed's AP_RND_CONV, AP_SAT), gates that are hls4ml's own tables (`models.students.tables`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from jets.errors import ConfigError, DataError
+from models.students.recurrent import RecurrentSpec
+from models.tagger import restore_recurrent_name
+
+MAX_BITS = 32
+TABLE_SIZES = (64, 65536)
+UNSIGNED = ("activations",)
+FixedPoint = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Width of every tensor as (total, integer), the convention of ap_fixed: the sign is one of the integer bits.
+
+    In single precision Keras computes the GRU exactly as long as the fractional bits of table, state and recurrent
+    weights add up to at most 22 (8 + 7 + 7 by default): the product r * (U h + b) is the widest number of a step.
+
+    Attributes:
+        input: the scaled constituent features.
+        weights: the recurrent layer's input kernel.
+        recurrent_weights: its recurrent kernel.
+        bias: its biases.
+        state: its state, and what it hands on. A GRU's lies in [-1, 1); an LSTM's cell state shares the type and
+            needs about four integer bits.
+        table: the entries of the sigmoid and tanh tables.
+        table_size: entries of each table, a power of two.
+        dense_weights: kernels of the dense layers.
+        dense_bias: their biases.
+        activations: what the ReLU layers hand on (unsigned).
+        output: the logits.
+
+    Raises:
+        ConfigError: a width that is not between 1 and 32 (signed types need 2), integer bits outside 0 to that width,
+            a table size that is not a power of two between 64 and 65536.
+    """
+
+    input: FixedPoint = (10, 4)
+    weights: FixedPoint = (8, 2)
+    recurrent_weights: FixedPoint = (8, 1)
+    bias: FixedPoint = (8, 2)
+    state: FixedPoint = (8, 1)
+    table: FixedPoint = (9, 1)
+    table_size: int = 1024
+    dense_weights: FixedPoint = (8, 1)
+    dense_bias: FixedPoint = (8, 1)
+    activations: FixedPoint = (8, 3)
+    output: FixedPoint = (16, 6)
+
+    def __post_init__(self) -> None:
+        for name in self.tensors():
+            _check_width(name, getattr(self, name))
+        low, high = TABLE_SIZES
+        if not low <= self.table_size <= high or self.table_size & (self.table_size - 1):
+            what = f"table_size must be a power of two between {low} and {high}, not {self.table_size}"
+            raise ConfigError(what, None, "1024 is hls4ml's own")
+
+    @classmethod
+    def tensors(cls) -> list[str]:
+        """The names of the widths."""
+        return [field.name for field in dataclasses.fields(cls) if field.name != "table_size"]
+
+
+def _check_width(name: str, width: FixedPoint) -> None:
+    total, integer = width
+    least = 1 if name in UNSIGNED else 2
+    if not least <= total <= MAX_BITS:
+        what = f"{name}: total bits must be between {least} and {MAX_BITS}, not {total}"
+        raise ConfigError(what, None, "write [total, integer], e.g. [8, 1]")
+    if not 0 <= integer <= total:
+        what = f"{name}: integer bits must be between 0 and the {total} of the total, not {integer}"
+        raise ConfigError(what, None, "write [total, integer], e.g. [8, 1]")
+
+
+def build_quantized(spec: RecurrentSpec, bits: Bits, n_outputs: int) -> Any:
+    """The QKeras model of a spec, (n_jets, n_constituents, 6) -> quantized logits (n_jets, n_outputs).
+
+    Layers: "constituents" (input), "constituents_q", "rnn", "rnn_q", "dense_0", "relu_0", …, "logit", "logit_q": those
+    of `models.students.recurrent.build_float` with a QActivation behind each, since QKeras does not quantize a layer's
+    output. "rnn_q" has the state's own type, so that firmware needs nothing there.
+
+    Raises:
+        ConfigError: an LSTM whose state has too few integer bits for its cell state.
+    """
+    import keras
+    import qkeras
+
+    if spec.cell == "lstm" and bits.state[1] < 2:
+        what = f"state: an LSTM's cell state leaves [-1, 1), {bits.state[1]} integer bits are too few"
+        raise ConfigError(what, None, "e.g. bits: {state: [12, 4]}")
+    inputs = keras.Input((spec.n_constituents, 6), name="constituents")
+    x = qkeras.QActivation(_signed(bits.input), name="constituents_q")(inputs)
+    x = _recurrent(spec, bits)(x)
+    x = qkeras.QActivation(_signed(bits.state), name="rnn_q")(x)
+    for place, width in enumerate(spec.dense):
+        x = _dense(width, bits, f"dense_{place}")(x)
+        x = qkeras.QActivation(qkeras.quantized_relu(*bits.activations), name=f"relu_{place}")(x)
+    x = _dense(n_outputs, bits, "logit")(x)
+    x = qkeras.QActivation(_signed(bits.output), name="logit_q")(x)
+    model = keras.Model(inputs, x, name=f"quantized_{spec.cell}_student")
+    restore_recurrent_name(model)
+    return model
+
+
+def _signed(width: FixedPoint) -> Any:
+    """ap_fixed<total, integer, AP_RND_CONV, AP_SAT> as QKeras writes it: its integer bits leave out the sign."""
+    import qkeras
+
+    return qkeras.quantized_bits(width[0], width[1] - 1, alpha=1)
+
+
+def _recurrent(spec: RecurrentSpec, bits: Bits) -> Any:
+    import qkeras
+
+    from models.students.tables import TableSigmoid, TableTanh
+
+    options: dict[str, Any] = {
+        "kernel_quantizer": _signed(bits.weights),
+        "recurrent_quantizer": _signed(bits.recurrent_weights),
+        "bias_quantizer": _signed(bits.bias),
+        "state_quantizer": _signed(bits.state),
+        "activation": TableTanh(bits.table_size, *bits.table),
+        "recurrent_activation": TableSigmoid(bits.table_size, *bits.table),
+        "implementation": 2,  # one product for all gates: the same numbers, less time to train
+        "name": "rnn",
+    }
+    if spec.cell == "lstm":
+        return qkeras.QLSTM(spec.units, **options)
+    return qkeras.QGRU(spec.units, reset_after=True, **options)
+
+
+def _dense(width: int, bits: Bits, name: str) -> Any:
+    import qkeras
+
+    return qkeras.QDense(
+        width,
+        kernel_quantizer=_signed(bits.dense_weights),
+        bias_quantizer=_signed(bits.dense_bias),
+        name=name,
+    )
+
+
+def warm_start(quantized: Any, float_model: Any) -> None:
+    """Copy the weights of the float model into the quantized one, layer by layer, by name.
+
+    Raises:
+        DataError: a layer's weights do not fit.
+    """
+    for layer in float_model.layers:
+        weights = layer.get_weights()
+        if not weights:
+            continue
+        target = quantized.get_layer(layer.name)
+        shapes = [tuple(variable.shape) for variable in target.weights]
+        if [weight.shape for weight in weights] != shapes:
+            what = f"weights of shape {[w.shape for w in weights]} do not fit {shapes}"
+            raise DataError(what, f"layer {layer.name}", "distil again with one student spec")
+        target.set_weights(weights)

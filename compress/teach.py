@@ -1,0 +1,183 @@
+"""What a teacher says of every jet, stored once: distillation is then framework-neutral and restartable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from jets.dataset import Jets, JetsFile
+from jets.errors import DataError, InputError, LayoutError
+from jets.hdf5 import hdf5_stream, open_hdf5
+from models.tagger import Tagger
+
+LAYOUT = "tagware-teacher-1"
+TEACH = "make it with `tagware teach`"
+AGAIN = "run `tagware teach` on these jets"
+
+
+@dataclass(frozen=True)
+class TeacherOutputs:
+    """A teacher's logits for the jets of one file.
+
+    Attributes:
+        logits: (n_jets, n_outputs) float32, as `Tagger.predict` gives them.
+        ids: (n_jets,) uint64, the jets' own ids.
+        classes: the teacher's classes.
+        checksum: of the jets file that it was asked about.
+        embedding: (n_jets, n_embedding) float16, or None where it was not read or the teacher has none.
+        provenance: which teacher (JSON-serialisable).
+    """
+
+    logits: NDArray[np.float32]
+    ids: NDArray[np.uint64]
+    classes: tuple[str, ...]
+    checksum: str
+    embedding: NDArray[np.float16] | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def load(cls, path: str | Path, embedding: bool = False) -> TeacherOutputs:
+        """Read a file that `teach` wrote, its embedding only when asked.
+
+        Raises:
+            InputError: no such file.
+            LayoutError: not HDF5, not our layout, or damaged.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise InputError("no such teacher outputs", path, TEACH)
+        try:
+            with open_hdf5(path, TEACH) as file:
+                header = json.loads(file.attrs.get("tagware", "{}"))
+                if header.get("layout") != LAYOUT:
+                    raise LayoutError("does not hold teacher outputs", path, TEACH)
+                vectors = file["embedding"][:] if embedding and "embedding" in file else None
+                logits, ids = file["logits"][:], file["ids"][:]
+            return cls(logits, ids, tuple(header["classes"]), header["checksum"], vectors, header["provenance"])
+        except (KeyError, ValueError) as error:
+            raise LayoutError(f"is damaged ({error})", path, TEACH) from None
+
+    def check(self, jets_file: JetsFile) -> TeacherOutputs:
+        """Return self when these outputs are about that file.
+
+        Raises:
+            DataError: other classes, or another checksum.
+        """
+        if self.classes != jets_file.classes:
+            what = f"the teacher knows the classes {', '.join(self.classes)}, the jets {', '.join(jets_file.classes)}"
+            raise DataError(what, jets_file.path, "train a teacher on these classes")
+        if self.checksum != jets_file.checksum:
+            told, asked = self.checksum[:12], jets_file.checksum[:12]
+            what = f"the teacher outputs are about other jets (checksum {told}, not {asked})"
+            raise DataError(what, jets_file.path, AGAIN)
+        return self
+
+    def for_jets(self, jets: Jets) -> TeacherOutputs:
+        """The outputs of these jets in their order, found by id.
+
+        Raises:
+            DataError: other classes, or a jet that the teacher was not asked about.
+        """
+        if jets.classes != self.classes:
+            what = f"the teacher knows the classes {', '.join(self.classes)}, the jets {', '.join(jets.classes)}"
+            raise DataError(what, None, "train a teacher on these classes")
+        return self.for_ids(jets.ids)
+
+    def for_ids(self, ids: NDArray[np.uint64]) -> TeacherOutputs:
+        """The outputs of the jets of these ids, in their order.
+
+        Raises:
+            DataError: a jet that the teacher was not asked about.
+        """
+        order = np.argsort(self.ids, kind="stable")
+        place = np.minimum(np.searchsorted(self.ids, ids, sorter=order), len(self) - 1)
+        rows = order[place]
+        missing = self.ids[rows] != ids
+        if missing.any():
+            what = f"the teacher outputs have no jet {int(ids[np.argmax(missing)])} ({int(missing.sum())} are missing)"
+            raise DataError(what, None, AGAIN)
+        vectors = None if self.embedding is None else self.embedding[rows]
+        return replace(self, logits=self.logits[rows], ids=self.ids[rows], embedding=vectors)
+
+
+def teach(tagger: Tagger, jets_file: JetsFile, out: Path, block: int = 8192) -> TeacherOutputs:
+    """Ask a teacher about every jet of a file and store its answers as HDF5, all or nothing.
+
+    The jets are streamed in blocks of `block`, so that memory holds one block and the logits.
+
+    Raises:
+        DataError: the tagger's classes are not the file's, two jets share an id, or an output is NaN or infinite.
+        StorageError: the disk is full or `out` cannot be written.
+    """
+    from tqdm import tqdm
+
+    if tagger.classes != jets_file.classes:
+        what = f"the teacher knows the classes {', '.join(tagger.classes)}, the jets {', '.join(jets_file.classes)}"
+        raise DataError(what, jets_file.path, "train a teacher on these classes")
+    out = Path(out)
+    bar = tqdm(total=len(jets_file), desc="teach", disable=None, unit="jets", unit_scale=True)
+    with bar, hdf5_stream(out) as stream, h5py.File(stream, "w") as file:
+        for jets in jets_file.slices(block):
+            for name, values in _answers(tagger, jets, jets_file.path).items():
+                _extend(file, name, values)
+            stream.check()
+            bar.update(len(jets))
+        _require_distinct(file["ids"][:], jets_file.path)
+        file.attrs["tagware"] = json.dumps(_header(tagger, jets_file))
+    return TeacherOutputs.load(out)
+
+
+def _answers(tagger: Tagger, jets: Jets, where: Path) -> dict[str, NDArray[Any]]:
+    """Logits, embedding (torch taggers) and ids of one block."""
+    answers: dict[str, NDArray[Any]] = {"ids": jets.ids}
+    if tagger.framework == "torch":
+        answers["logits"], embedding = tagger.outputs(jets)
+        answers["embedding"] = embedding.astype(np.float16)
+    else:
+        answers["logits"] = tagger.predict(jets)
+    if not np.isfinite(answers["logits"]).all():
+        jet = int(jets.ids[np.argmax(~np.isfinite(answers["logits"]).all(axis=1))])
+        raise DataError(f"the teacher's output for jet {jet} is NaN or infinite", where, "train the teacher again")
+    return answers
+
+
+def _extend(file: h5py.File, name: str, values: NDArray[Any]) -> None:
+    if name not in file:
+        file.create_dataset(
+            name, data=values, maxshape=(None, *values.shape[1:]), chunks=(4096, *values.shape[1:]), fletcher32=True
+        )
+        return
+    dataset = file[name]
+    dataset.resize(len(dataset) + len(values), axis=0)
+    dataset[-len(values) :] = values
+
+
+def _require_distinct(ids: NDArray[np.uint64], where: Path) -> None:
+    ordered = np.sort(ids)
+    twins = ordered[1:] == ordered[:-1]
+    if twins.any():
+        jet = int(ordered[1:][twins][0])
+        raise DataError(f"two jets share the id {jet}", where, "import the jets again with distinct ids")
+
+
+def _header(tagger: Tagger, jets_file: JetsFile) -> dict[str, Any]:
+    return {
+        "layout": LAYOUT,
+        "classes": list(tagger.classes),
+        "checksum": jets_file.checksum,
+        "provenance": {
+            "architecture": tagger.architecture,
+            "n_parameters": tagger.n_parameters,
+            "tagger": dict(tagger.provenance),
+        },
+    }
