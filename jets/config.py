@@ -30,8 +30,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     import yaml
 
+    class OnceLoader(yaml.SafeLoader):
+        """YAML lets the last of two equal keys win in silence; here it is an error."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            for key in keys:
+                if keys.count(key) > 1:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key!r} stands twice", node.start_mark
+                    )
+            return super().construct_mapping(node, deep)
+
     try:
-        content = yaml.safe_load(existing_file(path, "YAML file").read_text())
+        content = yaml.load(existing_file(path, "YAML file").read_text(), OnceLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"is not YAML ({error})", path, "correct its syntax") from None
     if not isinstance(content, dict):
@@ -82,7 +94,7 @@ def check_keys(mapping: Mapping[str, Any], known: Iterable[str], where: str | Pa
     for key in mapping:
         if key in known:
             continue
-        near = difflib.get_close_matches(str(key), known, n=1)
+        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
         remedy = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
         raise ConfigError(f"unknown key {key!r}", where, remedy)
 
