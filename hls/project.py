@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,7 +20,6 @@ from jets.files import (
     json_digest,
     read_json,
     replacing,
-    write_json,
 )
 
 BACKENDS = ("Vitis", "Vivado")
@@ -149,6 +149,7 @@ class Project:
     versions: Mapping[str, str] = field(default_factory=dict)
     self_check: Mapping[str, Any] = field(default_factory=dict)
     estimates: tuple[Mapping[str, Any], ...] = ()
+    ebops: float | None = None
 
     @property
     def digest(self) -> str:
@@ -165,10 +166,15 @@ class Project:
         """Features of a constituent."""
         return self.inputs[0].shape[-1]
 
+    def manifest(self) -> str:
+        """The text of `project.json`."""
+        content = {key: value for key, value in asdict(self).items() if key != "folder"}
+        return json.dumps({**content, "digest": self.digest}, indent=2) + "\n"
+
     def save(self) -> Path:
         """Write the manifest into the project's folder."""
-        content = {key: value for key, value in asdict(self).items() if key != "folder"}
-        write_json(self.folder / MANIFEST, {**content, "digest": self.digest})
+        with replacing(self.folder / MANIFEST) as temporary:
+            temporary.write_text(self.manifest())
         return self.folder
 
     @classmethod
@@ -223,6 +229,8 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> Path:
             path = temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+            if path.suffix == ".sh":
+                path.chmod(0o755)
     return folder
 
 

@@ -1,0 +1,215 @@
+"""Hardware numbers before any synthesis: rough, and labelled `"kind": "estimate"` wherever they are shown.
+
+- EBOPs (arXiv:2405.00645): the sum over multiplications of the product of the operands' widths, a constant's width
+  being that between its first and last non-zero bit. LUT + 55 DSP is about EBOPs after place and route, that paper
+  finds for unrolled networks; a time-shared recurrent cell or multiplier is counted once here.
+- DSP: a multiplication takes DSP48E2 slices, 27 x 18 bits signed (AMD UG579), when both operands have more than
+  `LUT_MULTIPLIER_BITS` bits; a rule of thumb for what HLS tools do, not a documented limit.
+- Gate tables: one read port each; a 6-input LUT holds 64 bits (AMD UG574), a dual-port 18 Kb block RAM serves two
+  reads (AMD UG573).
+- Latency: reuse factor + adder tree + steps of the gates, see `recurrent_step_cycles`. In static mode the one cell is
+  busy for all steps, so that interval and latency agree; otherwise every step has a cell (arXiv:2207.00559).
+
+Adders, registers, control and routing are not counted; expect tens of percent, in either direction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hls.fixed_point import FixedType
+
+DSP_WIDTHS = (27, 18)
+LUT_MULTIPLIER_BITS = 10
+LUT_ROM_BITS = 64
+BLOCK_RAM_BITS = 18 * 1024
+ADDER_LEVEL_NS = 1.5
+"""Time for one level of an adder tree: an assumption for UltraScale+, carry chain and routing of about 20 bits."""
+
+GATES = {"GRU": 3, "LSTM": 4}
+GATE_CYCLES = {"GRU": 4, "LSTM": 5}
+"""Cycles after the matrix products: sigmoid, r (U h + b), tanh, mix in a GRU; gates, products, sum, tanh, product in an
+LSTM."""
+
+
+@dataclass(frozen=True)
+class LayerEstimate:
+    """One layer's share.
+
+    Attributes:
+        ebops: effective bit operations of what is instantiated.
+        multiplications: number of products per jet.
+        dsp: slices of the multipliers that are too wide for LUTs.
+        lut_ebops: EBOPs of the multipliers that are not.
+        table_bits: bits of a gate table, each read by `table_reads` ports.
+    """
+
+    name: str
+    ebops: float
+    multiplications: int
+    dsp: int
+    lut_ebops: float
+    latency_cycles: int
+    initiation_interval: int
+    table_bits: int = 0
+    table_reads: int = 0
+
+
+def estimate(graph: Any) -> list[dict[str, Any]]:
+    """Rows of the report's `hardware` for an hls4ml ModelGraph: all in LUTs, and with DSP slices and block RAM.
+
+    The second row is left out when no multiplication is wide enough for a DSP slice and there is no table.
+    """
+    layers = layer_estimates(graph)
+    clock_ns = float(graph.config.get_config_value("ClockPeriod"))
+    latency = sum(layer.latency_cycles for layer in layers)
+    ports = [(layer.table_bits, layer.table_reads) for layer in layers]
+    row: dict[str, Any] = {
+        "tool": "tagware estimate",
+        "tool_version": None,
+        "part": graph.config.get_config_value("Part"),
+        "clock_ns": clock_ns,
+        "latency_cycles": latency,
+        "initiation_interval": max((layer.initiation_interval for layer in layers), default=1),
+        "latency_ns": latency * clock_ns,
+        "lut": math.ceil(sum(layer.ebops for layer in layers) + sum(_rom_luts(*port) for port in ports)),
+        "ff": None,
+        "dsp": 0,
+        "bram": 0,
+        "fmax_mhz": None,
+        "kind": "estimate",
+        "note": "before synthesis, all multipliers and tables in LUTs: EBOPs (arXiv:2405.00645) plus table ROMs",
+    }
+    dsp, bram = sum(layer.dsp for layer in layers), sum(_block_rams(*port) for port in ports)
+    if not dsp and not bram:
+        return [row]
+    return [
+        row,
+        {**row, "lut": math.ceil(sum(layer.lut_ebops for layer in layers)), "dsp": dsp, "bram": bram, "note": _NOTE},
+    ]
+
+
+_NOTE = "before synthesis, wide multipliers in DSP48E2 (27x18) and tables in 18 Kb block RAM"
+
+
+def ebops(graph: Any) -> float:
+    """EBOPs of an hls4ml ModelGraph, a time-shared cell or multiplier counted once."""
+    return float(sum(layer.ebops for layer in layer_estimates(graph)))
+
+
+def layer_estimates(graph: Any) -> list[LayerEstimate]:
+    """The estimate of each layer that multiplies."""
+    clock_ns = float(graph.config.get_config_value("ClockPeriod"))
+    return [
+        _recurrent(node, clock_ns) if node.class_name in GATES else _dense(node, clock_ns)
+        for node in graph.get_layers()
+        if node.class_name in (*GATES, "Dense")
+    ]
+
+
+def constant_bits(values: NDArray[Any], fraction_bits: int) -> NDArray[np.int64]:
+    """Bits between the first and the last non-zero bit of each |value| * 2**fraction_bits; 0 for a zero."""
+    integers = np.rint(np.abs(np.asarray(values, np.float64)) * 2.0**fraction_bits).astype(np.int64)
+    lowest = integers & -integers
+    odd = np.where(integers == 0, 0, integers // np.maximum(lowest, 1))
+    return np.asarray(np.ceil(np.log2(odd + 1.0)), np.int64)
+
+
+def multiplier_dsps(first_bits: int, second_bits: int) -> int:
+    """DSP48E2 slices of one signed multiplier; 0 where it goes to LUTs."""
+    wide, narrow = max(first_bits, second_bits), min(first_bits, second_bits)
+    if narrow <= LUT_MULTIPLIER_BITS:
+        return 0
+    return math.ceil((wide - 1) / (DSP_WIDTHS[0] - 1)) * math.ceil((narrow - 1) / (DSP_WIDTHS[1] - 1))
+
+
+def tree_cycles(n_terms: int, clock_ns: float) -> int:
+    """Cycles of a balanced tree that adds `n_terms`, as many levels a clock as `ADDER_LEVEL_NS` allows."""
+    levels = math.ceil(math.log2(max(n_terms, 1)))
+    return math.ceil(levels / max(1, int(clock_ns // ADDER_LEVEL_NS)))
+
+
+def recurrent_step_cycles(kind: str, n_terms: int, reuse_factor: int, clock_ns: float) -> int:
+    """Cycles of one step: the products take the reuse factor, then the adder tree, then the gates one after another."""
+    return reuse_factor + tree_cycles(n_terms, clock_ns) + GATE_CYCLES[kind]
+
+
+def _matrix(node: Any, weight: str, value: FixedType, reuse_factor: int) -> tuple[float, int, int, float]:
+    """EBOPs, products, DSP slices and EBOPs left to LUTs of a constant matrix times a vector."""
+    data, kind = node.weights[weight].data, _fixed(node.weights[weight].type)
+    count = int(np.count_nonzero(data))
+    multipliers = math.ceil(count / reuse_factor)
+    if reuse_factor == 1:
+        total = float(constant_bits(data, kind.fraction_bits).sum() * value.width)
+    else:
+        total = float(multipliers * kind.width * value.width)
+    dsp = multipliers * multiplier_dsps(kind.width, value.width)
+    return total, count, dsp, 0.0 if dsp else total
+
+
+def _dense(node: Any, clock_ns: float) -> LayerEstimate:
+    reuse_factor = int(node.get_attr("reuse_factor"))
+    value = _fixed(node.get_input_variable().type)
+    total, count, dsp, in_luts = _matrix(node, "weight", value, reuse_factor)
+    latency = reuse_factor + tree_cycles(int(node.get_attr("n_in")) + 1, clock_ns)
+    return LayerEstimate(node.name, total, count, dsp, in_luts, latency, reuse_factor)
+
+
+def _recurrent(node: Any, clock_ns: float) -> LayerEstimate:
+    kind, units, steps = node.class_name, int(node.get_attr("n_out")), int(node.get_attr("n_timesteps"))
+    reuse_factor = max(int(node.get_attr("reuse_factor")), int(node.get_attr("recurrent_reuse_factor")))
+    value, state = _fixed(node.get_input_variable().type), _fixed(node.get_output_variable().type)
+    table = _fixed(node.types["table_t"])
+    parts = [
+        _matrix(node, "weight", value, int(node.get_attr("reuse_factor"))),
+        _matrix(node, "recurrent_weight", state, int(node.get_attr("recurrent_reuse_factor"))),
+        *_gate_products(kind, units, table.width, state, _fixed(node.types["recurrent_weight_t"])),
+    ]
+    total, count, dsp, in_luts = (sum(column) for column in zip(*parts, strict=True))
+    step = recurrent_step_cycles(kind, max(int(node.get_attr("n_in")), units) + 1, reuse_factor, clock_ns)
+    copies = 1 if node.get_attr("static") else steps
+    reads = (GATES[kind] + (kind == "LSTM")) * units
+    return LayerEstimate(
+        name=node.name,
+        ebops=total * copies,
+        multiplications=int(count) * steps,
+        dsp=int(dsp) * copies,
+        lut_ebops=in_luts * copies,
+        latency_cycles=steps * step,
+        initiation_interval=steps * step if copies == 1 else reuse_factor,
+        table_bits=int(node.get_attr("table_size")) * table.width,
+        table_reads=reads * copies,
+    )
+
+
+def _gate_products(
+    kind: str, units: int, gate_bits: int, state: FixedType, recurrent: FixedType
+) -> Iterator[tuple[float, int, int, float]]:
+    """The products of two variables: r (U h + b), (1 - z) h', z h in a GRU; i g, f s, o tanh(s) in an LSTM."""
+    summed = state.width + recurrent.width + math.ceil(math.log2(max(units, 2)))
+    others = {
+        "GRU": (summed, gate_bits, state.width),
+        "LSTM": (gate_bits, state.width, gate_bits),
+    }
+    for bits in others[kind]:
+        dsp = units * multiplier_dsps(gate_bits, bits)
+        total = float(units * gate_bits * bits)
+        yield total, units, dsp, 0.0 if dsp else total
+
+
+def _rom_luts(bits: int, reads: int) -> int:
+    return reads * math.ceil(bits / LUT_ROM_BITS)
+
+
+def _block_rams(bits: int, reads: int) -> int:
+    return math.ceil(reads / 2) * math.ceil(bits / BLOCK_RAM_BITS)
+
+
+def _fixed(named: Any) -> FixedType:
+    return FixedType.parse(str(named.precision))
