@@ -89,9 +89,9 @@ class Scores:
             raise DataError("there are no jets", "scores", "check the test split")
         if self.ids.shape != self.labels.shape:
             raise DataError(f"{len(self.ids)} ids for {len(self.labels)} labels", "scores", "give one id a jet")
-        present = np.bincount(self.labels, minlength=len(self.classes))
-        if len(present) > len(self.classes):
+        if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
             raise DataError(f"a label outside the {len(self.classes)} classes", "scores", "correct the labels")
+        present = np.bincount(self.labels, minlength=len(self.classes))
         for name, count in zip(self.classes, present, strict=True):
             if count < 2:
                 raise DataError(f"fewer than two jets of class {name!r}", "scores", "use a larger test split")

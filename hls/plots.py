@@ -94,7 +94,7 @@ class TrainingCurve:
 
 
 def _by_epoch(rows: list[dict[str, str]], column: str, epochs: Floats, unique: Floats) -> Floats:
-    values = np.array([float(row[column] or "nan") for row in rows])
+    values = np.array([np.nan if row[column] == "" else float(row[column]) for row in rows])
     seen = np.isfinite(values)
     means = [values[seen & (epochs == epoch)] for epoch in unique]
     return np.array([items.mean() if len(items) else np.nan for items in means])
@@ -130,19 +130,24 @@ def _draw_roc(upper: Axes, lower: Axes, scores: Scores, index: int) -> None:
         upper.fill_between(EFFICIENCIES, np.maximum(values - error, 1e-9), values + error, **band)
         lower.fill_between(EFFICIENCIES, (values - error) / reference, (values + error) / reference, **band)
     upper.set_yscale("log")
-    lowest = min(
-        (float(np.nanmin(values)) for values in efficiencies.values() if np.isfinite(values).any()), default=0.1
-    )
-    upper.set_ylim(lowest / 2, 1)
+    present = np.concatenate(list(efficiencies.values()))
+    upper.set_ylim(np.nanmin(present, initial=0.1) / 2, 1)
     upper.set_xlim(0, 1)
     upper.legend(loc="upper left")
     lower.set_ylabel("Ratio to\nteacher", loc="center")
-    ratios = [np.nanpercentile(values / reference, (3, 97)) for values in efficiencies.values()]
-    low, high = float(np.min(ratios)), float(np.max(ratios))
-    lower.set_ylim(max(0.0, min(low, 1) - 0.25 * (high - low) - 0.05), high + 0.25 * (high - low) + 0.05)
+    lower.set_ylim(*_ratio_limits(efficiencies, reference))
     for axis in (upper, lower):
         for point in (0.3, 0.5, 0.8):
             axis.axvline(point, color="0.8", linewidth=0.7, zorder=0)
+
+
+def _ratio_limits(efficiencies: Mapping[str, Floats], reference: Floats) -> tuple[float, float]:
+    """Limits that show 1 and 94 % of every curve, so that few jets at low efficiency do not flatten the rest."""
+    ratios = [values[np.isfinite(values)] for values in (item / reference for item in efficiencies.values())]
+    shown = [np.percentile(values, (3, 97)) for values in ratios if len(values)]
+    low, high = (float(np.min(shown, initial=1)), float(np.max(shown, initial=1)))
+    margin = 0.25 * (high - low) + 0.05
+    return max(0.0, low - margin), high + margin
 
 
 def _background_efficiencies(scores: Scores, model: str, index: int) -> Floats:
