@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Any
 
 from jets.errors import ToolNotFound
@@ -32,13 +32,9 @@ def simulation_versions() -> dict[str, str]:
     Raises:
         ToolNotFound: one is not installed.
     """
-    versions = {}
     for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            raise _missing(package) from None
-    return versions
+        import_simulation(package)
+    return {package: version(package) for package in PACKAGES}
 
 
 def _missing(package: str) -> ToolNotFound:

@@ -50,13 +50,17 @@ def simulate_chunk(config: SimulateConfig, name: str, chunk: int, n_jets: int) -
         jets = _jets_of_batch(config, name, generator, batch, detector, rng)
         blocks.append(jets[quota.take(jets.jet("pt_gev"))])
         n_events += batch
-        if n_events > 50 * n_jets + 20_000:
+        if _too_many_events(n_events, n_jets):
             raise ConfigError(
                 f"too few jets of class {name!r} fall into pt_gev {list(config.pt_gev)}", None, "widen it"
             )
     made = _joined(blocks, config.n_constituents)
     ids = np.uint64(_digest(config.seed, name, chunk)) + np.arange(n_jets, dtype=np.uint64)
     return replace(made, ids=ids)
+
+
+def _too_many_events(n_events: int, n_jets: int) -> bool:
+    return n_events > 50 * n_jets + 20_000
 
 
 class _Quota:
