@@ -1,0 +1,330 @@
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from jets.dataset import FOUR_VECTOR, PER_JET, SPLITS, Jets, JetsFile, JetsWriter, concatenate, split_of
+from jets.errors import ConfigError, DataError, InputError, LayoutError, StorageError
+
+MakeJets = Callable[..., Jets]
+
+
+def write(path: Path, *blocks: Jets, **options: int) -> JetsFile:
+    with JetsWriter(path, **options) as writer:
+        for block in blocks:
+            writer.append(block)
+    return JetsFile(path)
+
+
+def assert_equal(a: Jets, b: Jets) -> None:
+    for name in PER_JET:
+        assert getattr(a, name).dtype == getattr(b, name).dtype
+        assert np.array_equal(getattr(a, name), getattr(b, name)), name
+    assert (a.high_level is None) == (b.high_level is None)
+    assert a.high_level is None or np.array_equal(a.high_level, b.high_level)
+    for name in ("classes", "constituent_features", "high_level_features", "provenance"):
+        assert getattr(a, name) == getattr(b, name)
+
+
+def test_jets_come_back_as_they_were_written(tmp_path: Path, random_jets: MakeJets) -> None:
+    features = np.random.default_rng(1).normal(size=(300, 2)).astype(np.float32)
+    jets = random_jets(300, high_level=features, high_level_features=("mass_mmdt", "multiplicity"))
+    file = write(tmp_path / "jets.h5", jets[:100], jets[100:101], jets[101:], chunk=64)
+    assert_equal(file.read(), jets)
+    assert (len(file), file.classes, file.provenance) == (300, ("QCD", "top"), {"source": "test"})
+    file.verify()
+
+
+def test_jets_of_double_precision_are_stored_in_single_and_verify(tmp_path: Path, random_jets: MakeJets) -> None:
+    jets = random_jets()
+    wide = replace(jets, constituents=jets.constituents.astype(float), kinematics=jets.kinematics.astype(float))
+    file = write(tmp_path / "jets.h5", wide)
+    file.verify()
+    assert_equal(file.read(), jets)
+
+
+def test_the_checksum_does_not_depend_on_the_blocks(tmp_path: Path, random_jets: MakeJets) -> None:
+    jets = random_jets(200)
+    whole = write(tmp_path / "a.h5", jets)
+    pieces = write(tmp_path / "b.h5", *(jets[i : i + 30] for i in range(0, 200, 30)), chunk=7)
+    other = write(tmp_path / "c.h5", jets[::-1])
+    renamed = write(tmp_path / "d.h5", replace(jets, classes=("QCD", "W")))
+    assert whole.checksum == pieces.checksum
+    assert len({whole.checksum, other.checksum, renamed.checksum}) == 3
+
+
+@pytest.mark.parametrize("split", [None, *SPLITS])
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_streaming_gives_the_whole(tmp_path: Path, random_jets: MakeJets, split: str | None, size: int) -> None:
+    file = write(tmp_path / "jets.h5", random_jets(60))
+    blocks = list(file.slices(size, split))
+    assert all(0 < len(block) <= size for block in blocks)
+    assert_equal(concatenate(blocks), file.read(split))
+
+
+def test_a_limit_gives_the_first_jets(tmp_path: Path, random_jets: MakeJets) -> None:
+    file = write(tmp_path / "jets.h5", random_jets(100))
+    assert_equal(file.read("train", limit=5), file.read("train")[:5])
+    assert len(file.read(limit=1000)) == 100
+
+
+def test_a_masked_selection_is_that_of_its_arrays(random_jets: MakeJets) -> None:
+    jets = random_jets(50)
+    chosen = jets[jets.labels == 1]
+    assert (chosen.labels == 1).all()
+    assert np.array_equal(chosen.ids, jets.ids[jets.labels == 1])
+    assert np.array_equal(chosen.feature("deta"), jets.feature("deta")[jets.labels == 1])
+    assert np.array_equal(chosen.jet("eta"), jets.kinematics[jets.labels == 1, 1])
+
+
+def test_every_jet_is_in_exactly_one_split(random_jets: MakeJets) -> None:
+    jets = random_jets(500)
+    assert sum(len(jets.split(name)) for name in SPLITS) == 500
+    ids = np.concatenate([jets.split(name).ids for name in SPLITS])
+    assert set(ids.tolist()) == set(jets.ids.tolist())
+
+
+@given(hnp.arrays(np.uint64, st.integers(1, 50)), hnp.arrays(np.uint64, st.integers(0, 50)), st.randoms())
+def test_a_jet_stays_in_its_split_when_others_come_and_the_order_changes(old: Any, new: Any, random: Any) -> None:
+    before = dict(zip(old.tolist(), split_of(old).tolist(), strict=True))
+    everything = np.concatenate([old, new])
+    random.shuffle(everything)
+    after = dict(zip(everything.tolist(), split_of(everything).tolist(), strict=True))
+    assert all(after[jet] == split for jet, split in before.items())
+
+
+@pytest.mark.parametrize("fractions", [(0.6, 0.1, 0.3), (0.98, 0.01, 0.01), (0.5, 0.0, 0.5)])
+@pytest.mark.parametrize("ids", ["consecutive", "random", "even"])
+def test_split_fractions_hold_within_their_binomial_error(fractions: Sequence[float], ids: str) -> None:
+    n = 200_000
+    numbers = {
+        "consecutive": np.arange(n, dtype=np.uint64),
+        "random": np.random.default_rng(0).integers(0, 2**64 - 1, n, dtype=np.uint64),
+        "even": np.arange(n, dtype=np.uint64) * np.uint64(2**20),
+    }[ids]
+    counts = np.bincount(split_of(numbers, fractions), minlength=3)
+    for count, fraction in zip(counts, fractions, strict=True):
+        assert abs(count - n * fraction) <= 4 * np.sqrt(n * fraction * (1 - fraction))
+
+
+def test_neighbouring_ids_fall_independently() -> None:
+    train = split_of(np.arange(100_000, dtype=np.uint64)) == 0
+    p, n = 0.6, len(train) - 1
+    variance = (p**2 - p**4 + 2 * (p**3 - p**4)) / n  # neighbouring pairs share a jet
+    assert abs(np.mean(train[1:] & train[:-1]) - p**2) < 4 * np.sqrt(variance)
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.5), (0.6, 0.1, 0.2), (1.1, -0.1, 0.0)])
+def test_fractions_that_are_no_split_are_a_config_error(fractions: Sequence[float]) -> None:
+    with pytest.raises(ConfigError, match="split fractions"):
+        split_of(np.arange(3, dtype=np.uint64), fractions)
+
+
+def test_an_unknown_split_or_feature_is_named(random_jets: MakeJets) -> None:
+    with pytest.raises(InputError, match=r"unknown split 'valid'; use one of train, validation, test"):
+        random_jets().split("valid")
+    with pytest.raises(DataError, match=r"no constituent feature 'd0_mm'; they carry pt_gev"):
+        random_jets().feature("d0_mm")
+
+
+def spoil(jets: Jets, name: str, place: Any, value: float) -> Jets:
+    values = getattr(jets, name).copy()
+    values[place] = value
+    return replace(jets, **{name: values})
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value", "message"),
+    [
+        ("constituents", (17, 0, 1), np.nan, "NaN or infinity in constituents of jet 17"),
+        ("kinematics", (17, 3), np.inf, "NaN or infinity in kinematics of jet 17"),
+        ("weights", 17, np.nan, "NaN or infinity in weights of jet 17"),
+        ("constituents", (17, 0, 0), -1, "negative or zero pT in jet 17"),
+        ("kinematics", (17, 0), 0, "negative or zero pT in jet 17"),
+        ("labels", 17, 2, "a label outside the 2 classes in jet 17"),
+        ("labels", 17, -1, "a label outside the 2 classes in jet 17"),
+        ("mask", (17, 0), False, "a gap among the constituents in jet 17"),
+    ],
+)
+def test_unusable_jets_are_named_and_nothing_is_written(
+    tmp_path: Path, random_jets: MakeJets, name: str, place: Any, value: float, message: str
+) -> None:
+    full = random_jets(30)
+    full = replace(full, mask=np.ones_like(full.mask))
+    good = full[:20]
+    with pytest.raises(DataError, match=message), JetsWriter(tmp_path / "jets.h5") as writer:
+        writer.append(good)
+        writer.append(spoil(full, name, place, value))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_jets_at_all_are_a_data_error_and_nothing_is_written(tmp_path: Path, random_jets: MakeJets) -> None:
+    with pytest.raises(DataError, match=r"jets\.h5: there are no jets"), JetsWriter(tmp_path / "jets.h5"):
+        pass
+    with pytest.raises(DataError, match=r"jets\.h5: there are no jets"), JetsWriter(tmp_path / "jets.h5") as writer:
+        writer.append(random_jets()[:0])
+    with pytest.raises(DataError, match="there are no jets"):
+        concatenate([])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_without_jets_is_named(random_jets: MakeJets) -> None:
+    jets = random_jets()
+    assert jets.require_classes() is jets
+    with pytest.raises(DataError, match=r"here: class 'top' has no jets"):
+        jets[jets.labels == 0].require_classes("here")
+
+
+def test_a_failure_in_the_block_keeps_the_old_file(tmp_path: Path, random_jets: MakeJets) -> None:
+    old = write(tmp_path / "jets.h5", random_jets(10))
+    with pytest.raises(KeyboardInterrupt), JetsWriter(tmp_path / "jets.h5") as writer:
+        writer.append(random_jets(20))
+        raise KeyboardInterrupt
+    assert JetsFile(tmp_path / "jets.h5").checksum == old.checksum
+    assert [path.name for path in tmp_path.iterdir()] == ["jets.h5"]
+
+
+def test_provenance_that_is_not_json_leaves_nothing(tmp_path: Path, random_jets: MakeJets) -> None:
+    with pytest.raises(TypeError), JetsWriter(tmp_path / "jets.h5") as writer:
+        writer.append(random_jets(10, provenance={"seed": object()}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_way_is_a_storage_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="is a folder, not a file"), JetsWriter(tmp_path):
+        pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": ("QCD", "W")}, "classes"),
+        ({"constituent_features": (*FOUR_VECTOR, "d0_mm", "dz_mm")}, "constituent_features"),
+        (
+            {"high_level": np.zeros((5, 1), np.float32), "high_level_features": ("zlogz",)},
+            "high_level_features",
+        ),
+        ({"high_level": np.zeros((5, 0), np.float32)}, "high-level features"),
+        ({"constituents": np.ones((5, 9, 6), np.float32), "mask": np.ones((5, 9), bool)}, "number of constituents"),
+    ],
+)
+def test_blocks_that_do_not_fit_together_are_refused(
+    tmp_path: Path, random_jets: MakeJets, changes: dict[str, Any], message: str
+) -> None:
+    first, other = random_jets(5), random_jets(5, **changes)
+    with pytest.raises(DataError, match=f"blocks of jets differ in .*{message}"):
+        concatenate([first, other])
+    with pytest.raises(DataError, match=f"differ in .*{message}"), JetsWriter(tmp_path / "jets.h5") as writer:
+        writer.append(first)
+        writer.append(other)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_arrays_of_different_lengths_are_refused(random_jets: MakeJets) -> None:
+    jets = random_jets(5)
+    with pytest.raises(DataError, match="4 rows of ids for 5 jets"):
+        replace(jets, ids=jets.ids[:4]).check()
+
+
+def test_a_file_that_is_missing_or_not_ours_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "jets.h5"
+    with pytest.raises(InputError, match=r"jets\.h5: no such jets file"):
+        JetsFile(path)
+    path.write_text("not HDF5")
+    with pytest.raises(LayoutError, match=r"jets\.h5: is not an HDF5 file or is damaged"):
+        JetsFile(path)
+    with h5py.File(path, "w") as file:
+        file["table"] = [1]
+    with pytest.raises(LayoutError, match=r"jets\.h5: is not a tagware jets file; convert it"):
+        JetsFile(path)
+
+
+def edit_header(path: Path, **changes: Any) -> None:
+    with h5py.File(path, "a") as file:
+        header = json.loads(file.attrs["tagware"]) | changes
+        file.attrs["tagware"] = json.dumps({key: value for key, value in header.items() if value is not None})
+
+
+def test_another_layout_or_a_header_with_holes_is_named(tmp_path: Path, random_jets: MakeJets) -> None:
+    path = write(tmp_path / "jets.h5", random_jets()).path
+    edit_header(path, checksum=None)
+    with pytest.raises(LayoutError, match="has a damaged header"):
+        JetsFile(path)
+    edit_header(path, layout="tagware-jets-0")
+    with pytest.raises(LayoutError, match="has layout 'tagware-jets-0', not 'tagware-jets-1'"):
+        JetsFile(path)
+    with h5py.File(path, "a") as file:
+        file.attrs["tagware"] = "{"
+    with pytest.raises(LayoutError, match="has a damaged header"):
+        JetsFile(path)
+
+
+def test_a_changed_header_or_missing_jets_do_not_verify(tmp_path: Path, random_jets: MakeJets) -> None:
+    path = write(tmp_path / "jets.h5", random_jets()).path
+    edit_header(path, classes=["top", "QCD"])
+    with pytest.raises(LayoutError, match=r"jets\.h5: does not have the checksum"):
+        JetsFile(path).verify()
+    edit_header(path, classes=["QCD", "top"], n_jets=120)
+    with pytest.raises(LayoutError, match=r"jets\.h5: is damaged \(jets are missing\)"):
+        JetsFile(path).read()
+    with h5py.File(path, "a") as file:
+        del file["labels"]
+    with pytest.raises(LayoutError, match=r"is damaged .*labels"):
+        JetsFile(path).read()
+
+
+def test_a_truncated_file_is_a_layout_error(tmp_path: Path, random_jets: MakeJets) -> None:
+    path = write(tmp_path / "jets.h5", random_jets(1000)).path
+    content = path.read_bytes()
+    for share in (0.1, 0.5, 0.99):
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(LayoutError, match=r"jets\.h5: is not an HDF5 file or is damaged"):
+            JetsFile(path)
+
+
+def test_no_flipped_byte_gives_other_jets(tmp_path: Path, random_jets: MakeJets) -> None:
+    """Each flip is found by HDF5 or by the checksum, or leaves every number as it was (unused bytes)."""
+    jets = random_jets(1000)
+    path = write(tmp_path / "jets.h5", jets).path
+    content = path.read_bytes()
+    found = 0
+    places = np.random.default_rng(0).integers(0, len(content), 200)
+    for place in places.tolist():
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
+        try:
+            file = JetsFile(path)
+            file.verify()
+        except LayoutError as error:
+            assert str(error).startswith(f"{path}: ")
+            found += 1
+        else:
+            assert_equal(replace(file.read(), provenance=jets.provenance), jets)
+    assert found > 150
+
+
+@given(st.data())
+def test_any_shape_of_jets_goes_round(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    n, k = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 5))
+    number = st.floats(0, 1e6, width=32)
+    mask = np.arange(k) < data.draw(hnp.arrays(int, n, elements=st.integers(0, k)))[:, None]
+    jets = Jets(
+        constituents=data.draw(hnp.arrays(np.float32, (n, k, 4), elements=number)) * mask[:, :, None],
+        mask=mask,
+        kinematics=data.draw(hnp.arrays(np.float32, (n, 5), elements=number)) + np.float32(1),
+        labels=data.draw(hnp.arrays(np.int16, n, elements=st.integers(0, 2))),
+        ids=data.draw(hnp.arrays(np.uint64, n)),
+        classes=("g", "q", "t"),
+        constituent_features=FOUR_VECTOR,
+        provenance=data.draw(st.dictionaries(st.text(), st.integers())),
+    )
+    file = write(tmp_path_factory.mktemp("round") / "jets.h5", jets)
+    assert_equal(file.read(), jets)
+    file.verify()
