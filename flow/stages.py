@@ -164,7 +164,7 @@ def _prepare(work: Path, digest: str) -> None:
     mark = work / "digest"
     if work.is_dir() and not (mark.is_file() and mark.read_text() == digest):
         shutil.rmtree(work)
-    work.mkdir(parents=True, exist_ok=True)
+    claim_folder(work)
     mark.write_text(digest)
 
 

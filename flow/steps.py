@@ -50,7 +50,7 @@ def train_tagger(section: TaggerSection, jets: Path | JetsFile, out: Path) -> No
     from models.training import train
 
     file = jets if isinstance(jets, JetsFile) else JetsFile(jets)
-    train(section.architecture, fill_architecture(section, "project.yaml"), file, section.train, out)
+    train(section.architecture, fill_architecture(section, "project.yaml"), file.path, section.train, out)
 
 
 def distil_student(

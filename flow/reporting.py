@@ -1,0 +1,90 @@
+"""The last stage: the same test jets through every model of a project, and one Report of what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flow.project import ProjectFolder
+from flow.source import POINTER, open_jets
+from flow.stages import MANIFEST
+from jets.dataset import Jets
+from jets.files import read_json
+
+REPORT, PAGE, SCORES = "report.json", "report.html", "scores.h5"
+CURVES = "curves"
+PACKAGES = ("torch", "lightning", "keras", "tensorflow", "qkeras-v3", "hls4ml", "numpy", "h5py", "pythia8mc", "fastjet")
+Folders = Mapping[str, Path]
+
+
+def write_report(project: ProjectFolder, folder: Path, upstream: Folders) -> None:
+    """Score the test jets with every model, measure, and write scores, report and page."""
+    from hls.compare import Scores, physics
+    from hls.report import Report, installed_versions
+
+    jets = open_jets(upstream["jets"]).read("test").require_classes("test split")
+    outputs = dict(_outputs(jets, upstream))
+    scores = Scores(jets.labels, jets.ids, jets.classes, outputs)
+    scores.save(folder / SCORES)
+    _copy_curves(folder / CURVES, upstream)
+    report = Report.build(
+        project=project.name,
+        versions=installed_versions(("tagware", *PACKAGES)),
+        jets=_jets_section(upstream["jets"]),
+        physics=physics(scores, seed=project.config.compare.seed),
+        **_firmware_sections(upstream),
+        cost=_cost(upstream),
+    )
+    report.save(folder / REPORT)
+    render_saved(folder)
+
+
+def render_saved(folder: Path) -> None:
+    """Render the page of a report folder from what is saved in it."""
+    from hls.compare import Scores
+    from hls.render import render_html
+    from hls.report import Report
+
+    curves = {path.stem: path for path in sorted((folder / CURVES).glob("*.csv"))}
+    render_html(Report.load(folder / REPORT), Scores.load(folder / SCORES), curves, folder / PAGE)
+
+
+def _outputs(jets: Jets, upstream: Folders) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The logits (n_jets, n_outputs) of every model, by its name in the report."""
+    from compress.teach import TeacherOutputs
+    from hls.csim import load_outputs
+    from models.tagger import Tagger
+
+    yield "teacher", TeacherOutputs.load(upstream["teach"] / "teacher.h5").for_jets(jets).logits
+    if "reference" in upstream:
+        yield "reference_gru", Tagger.load(upstream["reference"]).predict(jets)
+    for stage, name in (("distil", "student"), ("control", "control")):
+        for kind in ("float", "quantized"):
+            if stage in upstream:
+                yield f"{name}_{kind}", Tagger.load(upstream[stage] / kind).predict(jets)
+    yield "csim", load_outputs(upstream["csim"], jets.ids)
+
+
+def _jets_section(folder: Path) -> dict[str, Any]:
+    pointer, file = read_json(folder / POINTER), open_jets(folder)
+    counts = {f"n_{split}": sum(by_class.values()) for split, by_class in pointer["counts"].items()}
+    return {"source": pointer["source"], "provenance": file.provenance, "classes": list(file.classes), **counts}
+
+
+def _cost(upstream: Folders) -> dict[str, Any]:
+    headers = {
+        "teacher": upstream["teacher"],
+        "student": upstream["distil"] / "quantized",
+        "reference": upstream.get("reference"),
+    }
+    parameters = {
+        f"{name}_parameters": None if folder is None else read_json(folder / "tagger.json")["n_parameters"]
+        for name, folder in headers.items()
+    }
+    quantization = read_json(upstream["distil"] / "quantized" / "tagger.json")["quantization"]
+    seconds = {name: read_json(folder / MANIFEST)["seconds"] for name, folder in upstream.items()}
+    return {**parameters, "ebops": quantization["ebops"], "stage_seconds": seconds}
