@@ -36,8 +36,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "rtl": {"color": "#009e73", "linestyle": (0, (3, 1.5, 1, 1.5)), "linewidth": 1.2},
 }
 EFFICIENCIES = np.linspace(0.02, 0.995, 196)
-_TRAINING = ("train_loss", "training_loss", "train_loss_epoch", "loss")
-_VALIDATION = ("val_loss", "validation_loss", "val_loss_epoch")
+CURVE_COLUMNS = ("epoch", "train_loss", "validation_loss")
 _STYLE: dict[str, Any] = {
     "font.size": 9.5,
     "axes.labelsize": 10,
@@ -61,7 +60,7 @@ _STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TrainingCurve:
-    """Losses by epoch, (n_epochs,) each; NaN where a loss was not logged."""
+    """Losses by epoch, (n_epochs,) each."""
 
     epochs: Floats
     training: Floats
@@ -69,35 +68,23 @@ class TrainingCurve:
 
     @classmethod
     def read(cls, path: Path) -> TrainingCurve:
-        """Read a CSV log with a column epoch and the losses of training and validation (Lightning's or Keras's names).
-
-        Rows of the same epoch are averaged, column by column, leaving out empty cells.
+        """Read a training's `curves.csv`, one row an epoch.
 
         Raises:
             InputError: no such file.
-            LayoutError: a column is missing or a cell is not a number.
+            LayoutError: a column is missing, a cell is not a number, or there is no epoch.
         """
         try:
             with open(existing_file(path, "training log"), newline="") as stream:
                 rows = list(csv.DictReader(stream))
-            names = {key.replace("/", "_").lower(): key for key in (rows[0] if rows else {}) if key}
-            training = next(names[name] for name in _TRAINING if name in names)
-            validation = next(names[name] for name in _VALIDATION if name in names)
-            epochs = np.array([float(row[names["epoch"]]) for row in rows])
-            unique = np.unique(epochs)
-            losses = [_by_epoch(rows, column, epochs, unique) for column in (training, validation)]
-        except (StopIteration, KeyError):
-            raise LayoutError("needs the columns epoch, train_loss and val_loss", path, "train again") from None
-        except (ValueError, TypeError, UnicodeDecodeError, csv.Error) as error:
+            columns = [np.array([float(row[name]) for row in rows]) for name in CURVE_COLUMNS]
+        except KeyError as error:
+            raise LayoutError(f"has no column {error}", path, "train again") from None
+        except (ValueError, TypeError, csv.Error) as error:
             raise LayoutError(f"is not a training log ({error})", path, "train again") from None
-        return cls(unique, *losses)
-
-
-def _by_epoch(rows: list[dict[str, str]], column: str, epochs: Floats, unique: Floats) -> Floats:
-    values = np.array([np.nan if row[column] == "" else float(row[column]) for row in rows])
-    seen = np.isfinite(values)
-    means = [values[seen & (epochs == epoch)] for epoch in unique]
-    return np.array([items.mean() if len(items) else np.nan for items in means])
+        if not rows:
+            raise LayoutError("holds no epoch", path, "train again")
+        return cls(*columns)
 
 
 def roc_plots(scores: Scores) -> dict[str, str]:
@@ -106,12 +93,12 @@ def roc_plots(scores: Scores) -> dict[str, str]:
     size = (6.2, 5.6) if len(scores.signal_classes) == 1 else (4.4, 4.6)
     for index in scores.signal_classes:
         name = scores.classes[index]
-        against = scores.classes[0] if len(scores.classes) == 2 else "all others"
+        against = _literal(scores.classes[0]) if len(scores.classes) == 2 else "all others"
         with _figure(*size) as figure:
             upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1), gridspec_kw={"hspace": 0.06})
             _draw_roc(upper, lower, scores, index)
             upper.set_ylabel(f"Background efficiency $\\varepsilon_B$ ({against})")
-            lower.set_xlabel(f"Signal efficiency $\\varepsilon_S$ ({name})")
+            lower.set_xlabel(f"Signal efficiency $\\varepsilon_S$ ({_literal(name)})")
             plots[name] = _svg(figure, f"roc-{index}")
     return plots
 
@@ -164,8 +151,8 @@ def score_plots(scores: Scores) -> dict[str, str]:
         with _figure(5.0, 3.6) as figure:
             axis = figure.subplots()
             _draw_scores(axis, scores, scores.labels == index, signal)
-            axis.set_xlabel(f"$\\ln\\,p/(1-p)$, $p$ = probability of {scores.classes[signal]}")
-            axis.set_title(f"{name} jets", loc="left")
+            axis.set_xlabel(f"$\\ln\\,p/(1-p)$, $p$ = probability of {_literal(scores.classes[signal])}")
+            axis.set_title(f"{_literal(name)} jets", loc="left")
             plots[name] = _svg(figure, f"scores-{index}")
     return plots
 
@@ -197,15 +184,19 @@ def training_plots(curves: Mapping[str, TrainingCurve]) -> dict[str, str]:
             axis = figure.subplots()
             axis.plot(curve.epochs, curve.training, color="#0072b2", linestyle=(0, (5, 2)), label="Training")
             axis.plot(curve.epochs, curve.validation, color="#000000", label="Validation")
-            if np.isfinite(curve.validation).any():
-                best = int(np.nanargmin(curve.validation))
-                axis.plot(curve.epochs[best], curve.validation[best], "o", color="#d55e00", markersize=5, label="Best")
+            best = int(np.argmin(curve.validation))
+            axis.plot(curve.epochs[best], curve.validation[best], "o", color="#d55e00", markersize=5, label="Best")
             axis.set(xlabel="Epoch", ylabel="Loss")
-            axis.set_title(model_name(name), loc="left")
+            axis.set_title(_literal(model_name(name)), loc="left")
             axis.legend(loc="upper right")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
             plots[name] = _svg(figure, f"training-{number}")
     return plots
+
+
+def _literal(name: str) -> str:
+    """A name that matplotlib does not read as mathematics."""
+    return name.replace("$", r"\$")
 
 
 def _drawn(scores: Scores) -> list[str]:

@@ -172,16 +172,21 @@ def _compared(what: str, equality: Mapping[str, Any]) -> str:
     return f"{what}: {equality['n_mismatch']:,} of {vectors} vectors differ"
 
 
-def hardware_line(report: Report) -> str:
-    """Latency, interval and resources of the hardware row nearest to silicon, with its kind and tool."""
-    row = report.best_hardware
-    if row is None:
-        return "Hardware: no numbers."
+def hardware_lines(report: Report) -> list[str]:
+    """Latency, interval and resources of the hardware rows nearest to silicon, with their kind, tool and note."""
+    best = report.best_hardware
+    if best is None:
+        return ["Hardware: no numbers."]
+    return [_hardware_line(row) for row in report.hardware if row["kind"] == best["kind"]]
+
+
+def _hardware_line(row: Mapping[str, Any]) -> str:
     resources = [f"{count(row[key])} {key.upper()}" for key in ("lut", "ff", "dsp", "bram") if row.get(key) is not None]
     interval = row.get("initiation_interval")
     parts = [f"latency {latency(row)}", *([] if interval is None else [f"interval {interval:,} cycles"]), *resources]
-    part = f" for {row['part']}" if row.get("part") else ""
-    return f"Hardware ({KIND_NAMES[row['kind']]} by {row['tool']}{part}): {', '.join(parts)}."
+    source = ", ".join(filter(None, (row["tool"], row.get("part"))))
+    note = f"; {row['note'].rstrip('.')}" if row.get("note") else ""
+    return f"Hardware, {KIND_NAMES[row['kind']]} ({source}): {', '.join(parts)}{note}."
 
 
 def difference_table(report: Report) -> Table:
@@ -237,7 +242,7 @@ def precision_table(report: Report) -> Table:
 def markdown_table(report: Report) -> str:
     """The main table and the sentences on exactness and hardware, as Markdown for the README."""
     jets = f"{report.jets['n_test']:,} test jets ({', '.join(report.jets['classes'])}; {report.jets['source']})"
-    lines = [*exactness_lines(report), hardware_line(report)]
+    lines = [*exactness_lines(report), *hardware_lines(report)]
     bullets = "\n".join(f"- {line}" for line in lines)
     return (
         f"{physics_table(report).markdown()}\n\n{jets}; ± is one standard deviation of the test sample.\n\n{bullets}\n"
@@ -246,7 +251,7 @@ def markdown_table(report: Report) -> str:
 
 def main_table_text(report: Report) -> str:
     """The main table and the sentences on exactness and hardware, for a terminal."""
-    return "\n".join([physics_table(report).text(), "", *exactness_lines(report), hardware_line(report)])
+    return "\n".join([physics_table(report).text(), "", *exactness_lines(report), *hardware_lines(report)])
 
 
 def update_readme(readme: Path, report: Report) -> bool:

@@ -63,7 +63,14 @@ def sections_of(scores: Scores) -> dict[str, Any]:
             "csim_testbench": {"n_vectors": 2000, "n_mismatch": 0},
         },
         "hardware": [
-            {"tool": "rule", "kind": "estimate", "latency_ns": 1655.0, "lut": 50012, "dsp": 60, "note": "No synthesis."}
+            {
+                "tool": "rule",
+                "kind": "estimate",
+                "latency_ns": 1655.0,
+                "lut": 50012,
+                "dsp": 60,
+                "note": "before synthesis",
+            }
         ],
         "precision": [{"name": "rnn", "kind": "GRU", "precisions": types, "strategy": "Latency", "reuse_factor": 1}],
         "cost": {

@@ -17,7 +17,7 @@ from hls.render import main_table_text, markdown_table, render_html, update_read
 from hls.report import Report
 from jets.errors import DataError, InputError, LayoutError
 
-LOG = "epoch,step,train_loss,val_loss\n0,10,0.7,\n0,20,0.5,\n0,20,,0.55\n1,40,0.4,\n1,40,,0.45\n"
+LOG = "epoch,learning_rate,train_loss,validation_loss\n0,0.01,0.6,0.55\n1,0.01,0.4,0.45\n"
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_difference_above_the_limit_is_said_loudly(top_sections: dict[str, Any
 
 
 def test_hardware_numbers_are_marked_by_their_kind(top_report: Report, top_sections: dict[str, Any]) -> None:
-    line = "Hardware (estimate by rule): latency 1.66 µs, 50,012 LUT, 60 DSP."
+    line = "Hardware, estimate (rule): latency 1.66 µs, 50,012 LUT, 60 DSP; before synthesis."
     assert line in main_table_text(top_report) and line in markdown_table(top_report)
     assert "Hardware: no numbers." in main_table_text(Report.build(**{**top_sections, "hardware": []}))
 
@@ -127,7 +127,12 @@ def test_the_page_shows_every_number_of_the_tables(
     shown = [tables.physics_table, tables.difference_table, tables.hardware_table, tables.precision_table]
     for cell in {cell for table in shown for row in table(top_report).rows for cell in row}:
         assert cell in page
-    for text in (*tables.exactness_lines(top_report), tables.hardware_line(top_report), "23 of 2,000", "No synthesis."):
+    for text in (
+        *tables.exactness_lines(top_report),
+        *tables.hardware_lines(top_report),
+        "23 of 2,000",
+        "before synthesis",
+    ):
         assert text in page
     assert "<em>estimate</em>" in page and page.count("<figure") == 1 + 2 + 2
 
@@ -189,27 +194,24 @@ def test_scores_of_other_jets_are_refused_and_nothing_is_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_training_log_is_averaged_over_each_epoch(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text(LOG)
-    curve = TrainingCurve.read(tmp_path / "log.csv")
-    np.testing.assert_allclose(curve.epochs, [0, 1])
-    np.testing.assert_allclose(curve.training, [0.6, 0.4])
-    np.testing.assert_allclose(curve.validation, [0.55, 0.45])
-
-
-def test_a_keras_log_is_read(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text("epoch,accuracy,loss,val_accuracy,val_loss\n0,0.5,0.7,0.5,0.8\n")
-    curve = TrainingCurve.read(tmp_path / "log.csv")
-    assert (curve.training[0], curve.validation[0]) == (0.7, 0.8)
+def test_a_training_log_is_read_by_its_columns(curves: dict[str, Path]) -> None:
+    curve = TrainingCurve.read(curves["teacher"])
+    assert (curve.epochs.tolist(), curve.training.tolist(), curve.validation.tolist()) == (
+        [0, 1],
+        [0.6, 0.4],
+        [0.55, 0.45],
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "needs the columns epoch, train_loss and val_loss"),
-        ("epoch,accuracy\n0,1\n", "needs the columns"),
-        ("epoch,loss,val_loss\n0,low,1\n", "is not a training log"),
-        ("epoch,loss,val_loss\n0\n", "is not a training log"),
+        ("", "holds no epoch"),
+        ("epoch,train_loss,validation_loss\n", "holds no epoch"),
+        ("epoch,train_loss\n0,1\n", "has no column 'validation_loss'"),
+        ("epoch,train_loss,validation_loss\n0,low,1\n", "is not a training log"),
+        ("epoch,train_loss,validation_loss\n0\n", "is not a training log"),
+        ("epoch,train_loss,validation_loss\n0,1,\n", "is not a training log"),
     ],
 )
 def test_a_damaged_training_log_is_refused_by_name(
