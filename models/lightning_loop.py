@@ -19,12 +19,14 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.multiprocessing.spawn import ProcessRaisedException
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
-from jets.errors import ConfigError
-from jets.files import replacing
+import jets.errors
+from jets.errors import ConfigError, LayoutError, TagwareError
+from jets.files import read_json, replacing, write_json
 from jets.metrics import Measure, auc, macro_auc
 from models.training_config import TrainConfig
 
@@ -66,26 +68,24 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
         self._validated: list[tuple[Tensor, Tensor, Tensor]] = []
         self.validated: dict[str, float] = {}
 
-    def setup(self, stage: str) -> None:
-        """Silence a spawned process as the first one was."""
-        _ignore_expected_warnings()
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Unpickled first thing in a spawned process, which is to be as quiet as its parent."""
+        super().__setstate__(state)
+        silence_lightning()
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """This process's share of each global batch."""
         world = self.trainer.world_size
-        if self.config.batch_size % world:
-            what = f"batch_size {self.config.batch_size} is not a multiple of {world} processes"
-            raise ConfigError(what, None, "change one of them")
         sampler: DistributedSampler[Batch] = DistributedSampler(
             self._train, world, self.trainer.global_rank, shuffle=True, seed=self.config.seed, drop_last=True
         )
         share = max(1, self._global_batch() // world)
-        return DataLoader(self._train, share, sampler=sampler, drop_last=True, collate_fn=_as_is)
+        return _loader(self._train, share, sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Every k-th validation jet."""
         mine = range(self.trainer.global_rank, len(self._validation), self.trainer.world_size)
-        return DataLoader(self._validation, self._global_batch(), sampler=mine, collate_fn=_as_is)
+        return _loader(self._validation, self._global_batch(), mine, drop_last=False)
 
     def _global_batch(self) -> int:
         return min(self.config.batch_size, len(self._train))
@@ -148,6 +148,12 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
         return logits
 
 
+def _loader(tensors: JetTensors, size: int, sampler: Any, drop_last: bool) -> DataLoader[Batch]:
+    """Whole batches, indexed at once; the loader's own generator leaves the dropout's random numbers alone."""
+    generator = torch.Generator()
+    return DataLoader(tensors, size, sampler=sampler, drop_last=drop_last, collate_fn=_as_is, generator=generator)
+
+
 def _as_is(batch: Any) -> Any:
     return batch
 
@@ -170,24 +176,33 @@ def _from_all_processes(mine: tuple[Tensor, ...]) -> list[tuple[Tensor, ...]]:
     return gathered
 
 
+EXPECTED_WARNINGS = (
+    r".*does not have many workers",  # the batches are ready in memory
+    r"Checkpoint directory .* exists and is not empty",  # an interrupted run goes on
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning 2.6 on torch 2.13
+)
+
+
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Keep Lightning's banners and the warnings that our own choices cause from the user."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
-        _ignore_expected_warnings()
+        silence_lightning()
         try:
             yield
         finally:
-            logger.setLevel(level)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
 
 
-def _ignore_expected_warnings() -> None:
-    """The batches are ready in memory: worker processes would only cost."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message=".*does not have many workers")
+def silence_lightning() -> None:
+    """What `quiet_lightning` does, for good: a spawned process has nobody to restore it for."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for message in EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", message=message)
 
 
 class SafeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
@@ -199,8 +214,12 @@ class SafeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
             torch.save(checkpoint, temporary)
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
-        """Tensors and plain values only."""
-        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        """Tensors and plain values only; LayoutError for anything else."""
+        try:
+            checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        except Exception as error:  # torch raises pickle errors, EOFError, RuntimeError… for damaged or unsafe files
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise LayoutError(f"cannot be read ({reason})", path, "remove it to start over") from None
         return checkpoint
 
 
@@ -216,7 +235,8 @@ def fit(module: FitModule, config: TrainConfig, folder: Path, callbacks: Sequenc
     best = ModelCheckpoint(filename="best", monitor="validation_loss", save_weights_only=True, **every_epoch)
     last = ModelCheckpoint(filename="last", **every_epoch)
     stop = EarlyStopping("validation_loss", patience=config.patience, check_on_train_epoch_end=True)
-    with quiet_lightning(), _interruptible():
+    failure = folder / "failure.json"
+    with quiet_lightning(), _interruptible(), _own_errors(failure):
         trainer = lightning.Trainer(
             accelerator=config.accelerator,
             devices=config.devices,
@@ -225,7 +245,7 @@ def fit(module: FitModule, config: TrainConfig, folder: Path, callbacks: Sequenc
             precision=config.precision,
             max_epochs=config.epochs,
             gradient_clip_val=config.gradient_clip,
-            callbacks=[*callbacks, stop, best, last],
+            callbacks=[*callbacks, Failures(failure), stop, best, last],
             plugins=[SafeCheckpoints()],
             logger=False,
             enable_progress_bar=False,
@@ -235,6 +255,33 @@ def fit(module: FitModule, config: TrainConfig, folder: Path, callbacks: Sequenc
         )
         checkpoint = folder / "last.ckpt"
         trainer.fit(module, ckpt_path=checkpoint if checkpoint.is_file() else None, weights_only=True)
+
+
+class Failures(Callback):  # type: ignore[misc]
+    """Leaves our own error of a spawned process in a file, since only its traceback's text reaches the parent."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
+        """Write what, where and remedy."""
+        if isinstance(exception, TagwareError):
+            where = None if exception.where is None else str(exception.where)
+            write_json(self.path, [type(exception).__name__, exception.what, where, exception.remedy])
+
+
+@contextmanager
+def _own_errors(path: Path) -> Iterator[None]:
+    """Raise again what `Failures` left of a spawned process."""
+    try:
+        yield
+    except ProcessRaisedException:
+        if not path.is_file():
+            raise
+        kind, what, where, remedy = read_json(path)
+        raise getattr(jets.errors, kind)(what, where, remedy) from None
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

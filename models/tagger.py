@@ -212,15 +212,16 @@ def _save_weights(tagger: Tagger, temporary: Path) -> None:
 def _load_torch(weights: Path, design: Architecture, tagger: Tagger) -> Any:
     import torch
 
+    try:
+        state = torch.load(weights, weights_only=True, map_location="cpu")
+    except Exception as error:  # torch raises pickle errors, EOFError, KeyError… for damaged or unsafe files
+        raise _unreadable(weights, error) from None
     network = design.build(tagger.config, tagger.n_outputs)
     try:
-        network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
-    except RuntimeError as error:
+        network.load_state_dict(state)
+    except (RuntimeError, TypeError) as error:
         first = str(error).strip().splitlines()[-1].strip()
         raise LayoutError(f"the weights do not fit {design.name!r}: {first}", weights, MAKE_AGAIN) from None
-    except Exception as error:  # torch raises pickle errors, EOFError, KeyError… for damaged or unsafe files
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise LayoutError(f"cannot be read safely ({reason})", weights, MAKE_AGAIN) from None
     return network.eval()
 
 
@@ -232,8 +233,7 @@ def _load_keras(weights: Path, design: Architecture, tagger: Tagger) -> Any:
             weights, custom_objects=_quantized_objects(tagger), compile=False, safe_mode=True
         )
     except Exception as error:  # Keras raises many kinds for damaged, foreign or unsafe files
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise LayoutError(f"cannot be read safely ({reason})", weights, MAKE_AGAIN) from None
+        raise _unreadable(weights, error) from None
     wanted = design.build(tagger.config, tagger.n_outputs)
     if tagger.quantization is not None:
         restore_recurrent_name(network)
@@ -242,6 +242,11 @@ def _load_keras(weights: Path, design: Architecture, tagger: Tagger) -> Any:
             what = f"{side.replace('_', ' ')} is {getattr(network, side)}, not {getattr(wanted, side)}"
             raise LayoutError(f"the weights do not fit {design.name!r}: {what}", weights, MAKE_AGAIN)
     return network
+
+
+def _unreadable(weights: Path, error: Exception) -> LayoutError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return LayoutError(f"cannot be read safely ({reason})", weights, MAKE_AGAIN)
 
 
 def _quantized_objects(tagger: Tagger) -> dict[str, Any]:

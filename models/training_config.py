@@ -60,6 +60,9 @@ class TrainConfig:
             raise ConfigError(f"warmup must be in [0, 1), not {self.warmup}", None, "correct it")
         if self.devices < 1 and self.devices != -1:
             raise ConfigError(f"devices must be at least 1, or -1 for all, not {self.devices}", None, "correct it")
+        if self.devices > 0 and self.batch_size % (self.devices * self.num_nodes):
+            what = f"batch_size {self.batch_size} is not a multiple of {self.devices * self.num_nodes} processes"
+            raise ConfigError(what, None, "change one of them")
 
     def resolved_strategy(self) -> str:
         """The strategy that "auto" stands for; spawning works from a console script, a notebook's module and a test."""

@@ -13,10 +13,10 @@ from torch.nn.functional import gelu, scaled_dot_product_attention
 
 from jets.dataset import IDENTITIES, Floats, Jets
 from jets.errors import ConfigError
-from jets.features import PowerOfTwoScaling
+from jets.features import PowerOfTwoScaling, principal_rotation
 from models.sequence import constituent_mask
 
-KINEMATIC_FEATURES = ("deta", "dphi", "log_pt", "log_energy", "log_pt_rel", "log_energy_rel", "delta_r")
+KINEMATIC_FEATURES = ("eta_rot", "phi_rot", "log_pt", "log_energy", "log_pt_rel", "log_energy_rel", "delta_r")
 N_FEATURES = len(KINEMATIC_FEATURES) + 1 + len(IDENTITIES)
 PAIR_FEATURES = ("ln_delta", "ln_kt", "ln_z", "ln_m2")
 
@@ -51,8 +51,8 @@ class ParticleTransformerConfig:
     n_constituents: int = 20
     width: int = 32
     heads: int = 4
-    particle_blocks: int = 2
-    class_blocks: int = 1
+    particle_blocks: int = 1
+    class_blocks: int = 2
     embedding: tuple[int, ...] = (64,)
     pair_embedding: tuple[int, ...] = (16,)
     expansion: int = 2
@@ -99,7 +99,8 @@ def particle_inputs(
     """The network's inputs; P is `config.n_constituents`, shorter jets are padded.
 
     Returns:
-        "features": (n_jets, P, 14): the kinematic set of arXiv:2202.03772, table 2 (scaled), charge, one-hot identity;
+        "features": (n_jets, P, 14): the kinematic set of arXiv:2202.03772, table 2 (angles rotated, scaled), charge,
+            one-hot identity;
         "momenta": (n_jets, P, 4): pT (GeV), rapidity, phi (relative to the jet axis), mass (GeV);
         "mask": (n_jets, P) bool.
     """
@@ -117,24 +118,30 @@ def fit_particle_scaling(jets: Jets, config: ParticleTransformerConfig) -> Power
 
 
 def _column(jets: Jets, name: str, mask: NDArray[np.bool_], absent: float = 0.0) -> Floats:
-    """One constituent feature cut or padded to the mask's shape, `absent` where there is no constituent."""
-    column = np.full(mask.shape, absent)
-    shared = min(mask.shape[1], jets.mask.shape[1])
-    column[:, :shared] = jets.feature(name)[:, :shared]
-    return np.where(mask, column, absent)
+    return _fitted(jets.feature(name), mask, absent)
+
+
+def _fitted(column: Floats, mask: NDArray[np.bool_], absent: float = 0.0) -> Floats:
+    """A column of constituents cut or padded to the mask's shape, `absent` where there is no constituent."""
+    fitted = np.full(mask.shape, absent)
+    shared = min(mask.shape[1], column.shape[1])
+    fitted[:, :shared] = column[:, :shared]
+    return np.where(mask, fitted, absent)
 
 
 def _kinematic_features(jets: Jets, n_constituents: int) -> Floats:
+    """The kinematic set with the angles after `principal_rotation`: few jets then teach what many would."""
     mask = constituent_mask(jets, n_constituents)
     pt = np.maximum(_column(jets, "pt_gev", mask, 1.0), SMALLEST_PT_GEV)
+    stored_pt = np.where(jets.mask, jets.feature("pt_gev"), 0.0)
+    rotated = principal_rotation(stored_pt, jets.feature("deta"), jets.feature("dphi"))
+    eta_rot, phi_rot = (_fitted(angle, mask) for angle in rotated)
     deta, dphi, mass = (_column(jets, name, mask) for name in ("deta", "dphi", "mass_gev"))
     jet_pt, jet_eta, jet_mass = (jets.jet(name).astype(np.float64)[:, None] for name in ("pt_gev", "eta", "mass_gev"))
     energy = np.hypot(pt * np.cosh(jet_eta + deta), mass)
     jet_energy = np.hypot(jet_pt * np.cosh(jet_eta), jet_mass)
-    columns = (
-        deta, dphi, np.log(pt), np.log(energy), np.log(pt / jet_pt), np.log(energy / jet_energy), np.hypot(deta, dphi)
-    )  # fmt: skip
-    features: Floats = np.stack(columns, axis=-1)
+    logs = (np.log(values) for values in (pt, energy, pt / jet_pt, energy / jet_energy))
+    features: Floats = np.stack((eta_rot, phi_rot, *logs, np.hypot(deta, dphi)), axis=-1)
     return features
 
 
