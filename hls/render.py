@@ -30,7 +30,8 @@ def render_html(report: Report, scores: Scores, curves: Mapping[str, Path], out:
         StorageError: `out` cannot be written.
     """
     _check_same_jets(report, scores)
-    read = {name: plots.TrainingCurve.read(path) for name, path in curves.items()}
+    order = [*(name for name in tables.MODEL_NAMES if name in curves), *sorted(set(curves) - set(tables.MODEL_NAMES))]
+    read = {name: plots.TrainingCurve.read(curves[name]) for name in order}
     page = _page(report, plots.roc_plots(scores), plots.score_plots(scores), plots.training_plots(read))
     with replacing(out) as temporary:
         temporary.write_text(page)
