@@ -59,6 +59,9 @@ def import_jets(format: str, paths: Sequence[Path], out: Path) -> Path:
     reader = _reader(format)
     files = _files(paths, Path(out))
     counts = {path: reader.count(path) for path in files}
+    where = ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
+    if not any(counts.values()):
+        raise DataError("there are no jets", where, "check that the files are whole")
     provenance = _provenance(format, reader, counts)
     labels: Counter[int] = Counter()
     with JetsWriter(out) as writer, tqdm(total=sum(counts.values()), disable=None, unit="jets") as bar:
@@ -69,7 +72,6 @@ def import_jets(format: str, paths: Sequence[Path], out: Path) -> Path:
                 bar.update(len(block))
         for label, name in enumerate(reader.classes):
             if not labels[label]:
-                where = ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
                 raise DataError(f"class {name!r} has no jets", where, "add files with jets of that class")
     return Path(out)
 

@@ -61,7 +61,9 @@ def _table(file: h5py.File, path: Path) -> h5py.Dataset:
     if not isinstance(table, h5py.Dataset) or table.dtype.names is None:
         found = ", ".join(file) or "nothing"
         raise LayoutError(f"has no pandas table {KEY!r} (it holds {found})", path, REMEDY)
-    missing = [number for number in map(int, table._filters) if not h5py.h5z.filter_avail(number)]
+    stored = table.id.get_create_plist()
+    filters = [stored.get_filter(place)[0] for place in range(stored.get_nfilters())]
+    missing = [number for number in filters if not h5py.h5z.filter_avail(number)]
     if missing:
         try:
             import hdf5plugin  # noqa: F401  (registers the filters)
