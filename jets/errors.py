@@ -1,15 +1,15 @@
 """The one exception tree of tagware.
 
-    TagwareError                 base: what is wrong, where, and what to do next
-    ├── InputError               something the user gave is wrong
-    │   ├── ConfigError          a key or a value of a YAML file or an option
-    │   ├── LayoutError          a file that is not in the layout its reader expects, or is damaged
-    │   └── DataError            jets that cannot be used (NaN, negative pT, none at all, a missing class)
-    ├── StorageError             a file or folder cannot be written or is not ours to write
-    ├── ToolError
-    │   ├── ToolNotFound         a program or optional package is not installed
-    │   └── ToolFailed           it ran and failed
-    └── ExactnessError           two models that must agree do not (exit status 1; all others exit with 2)
+TagwareError                 base: what is wrong, where, and what to do next
+├── InputError               something the user gave is wrong
+│   ├── ConfigError          a key or a value of a YAML file or an option
+│   ├── LayoutError          a file that is not in the layout its reader expects, or is damaged
+│   └── DataError            jets that cannot be used (NaN, negative pT, none at all, a missing class)
+├── StorageError             a file or folder cannot be written or is not ours to write
+├── ToolError
+│   ├── ToolNotFound         a program or optional package is not installed
+│   └── ToolFailed           it ran and failed
+└── ExactnessError           two models that must agree do not (exit status 1; all others exit with 2)
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ class ToolError(TagwareError):
     """A program or an optional package is missing or failed."""
 
 
-class ToolNotFound(ToolError):
+class ToolNotFound(ToolError):  # noqa: N818 (its base carries the suffix)
     """A program or an optional package is not installed."""
 
 
-class ToolFailed(ToolError):
+class ToolFailed(ToolError):  # noqa: N818 (its base carries the suffix)
     """A program ran and failed."""
 
 
