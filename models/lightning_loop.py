@@ -236,7 +236,7 @@ def fit(module: FitModule, config: TrainConfig, folder: Path, callbacks: Sequenc
     last = ModelCheckpoint(filename="last", **every_epoch)
     stop = EarlyStopping("validation_loss", patience=config.patience, check_on_train_epoch_end=True)
     failure = folder / "failure.json"
-    with quiet_lightning(), _interruptible(), _own_errors(failure):
+    with quiet_lightning(), _interruptible(), own_errors(failure):
         trainer = lightning.Trainer(
             accelerator=config.accelerator,
             devices=config.devices,
@@ -271,7 +271,7 @@ class Failures(Callback):  # type: ignore[misc]
 
 
 @contextmanager
-def _own_errors(path: Path) -> Iterator[None]:
+def own_errors(path: Path) -> Iterator[None]:
     """Raise again what `Failures` left of a spawned process."""
     try:
         yield

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from jets.config import fill
 from jets.dataset import Jets, JetsFile, JetsWriter
 from jets.errors import ConfigError, DataError, InputError, LayoutError, StorageError
 from jets.metrics import auc
+from models.lightning_loop import Failures, own_errors
 from models.students.recurrent import RecurrentSpec
 from models.tagger import Tagger
 from models.teachers.particle_transformer import ParticleTransformerConfig
@@ -222,10 +224,21 @@ def test_training_settings_out_of_range_are_refused(wrong: dict[str, Any], named
         fill(TrainConfig, wrong, "project.yaml: teacher: training")
 
 
-def test_two_processes_take_the_steps_of_one(jets_file: Path, tmp_path: Path) -> None:
+def test_two_processes_take_the_steps_of_one_and_say_as_little(
+    jets_file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     config = dataclasses.replace(QUICK, epochs=2)
     one = train("gru", GRU, jets_file, config, tmp_path / "one")
     two = train("gru", GRU, jets_file, dataclasses.replace(config, devices=2), tmp_path / "two")
     np.testing.assert_allclose(weights(two), weights(one), rtol=0, atol=1e-5)
     losses = [[row["train_loss"] for row in read_curves(tmp_path / name / "curves.csv")] for name in ("one", "two")]
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_error_of_a_spawned_process_is_our_own(tmp_path: Path) -> None:
+    failure = tmp_path / "failure.json"
+    Failures(failure).on_exception(None, None, ConfigError("the loss is not finite", "training", "lower it"))
+    with pytest.raises(ConfigError, match="training: the loss is not finite; lower it"), own_errors(failure):
+        raise ProcessRaisedException("-- Process 0 terminated with the following error", 0, 1)
+    assert not failure.exists()
