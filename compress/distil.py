@@ -194,7 +194,8 @@ class _Run:
 
         def quantization() -> dict[str, Any]:
             types = {"bits": dataclasses.asdict(self.bits), "tensors": bits_per_tensor(network)}
-            return {"front_end": "qkeras", **types, "ebops": ebops(network)}
+            counts = {"ebops": ebops(network), "ebops_shared_cell": ebops(network, shared_cell=True)}
+            return {"front_end": "qkeras", **types, **counts}
 
         return self._train(tagger, phase, folder, self.quantized_record(), quantization)
 

@@ -72,8 +72,11 @@ def _quantizers(layer: Any) -> dict[str, Any]:
     return {"output": layer.activation} if hasattr(layer, "activation") else {}
 
 
-def ebops(model: Any) -> int:
+def ebops(model: Any, shared_cell: bool = False) -> int:
     """Effective bit operations of one jet: products of operand widths over all multiplications of all steps.
+
+    With `shared_cell` the recurrent cell counts once, as firmware has it that reuses one cell for every step: the
+    number that goes with its resources, where the other goes with its work.
 
     HGQ (Sun et al., arXiv:2405.00645, section III): the sum of b_i * b_j over multiplications, where the width of a
     constant is the number of bits between its highest and its lowest set bit (a zero weight costs nothing) and that of
@@ -94,7 +97,7 @@ def ebops(model: Any) -> int:
         if incoming is None:
             raise DataError("its input is not quantized", f"layer {layer.name}", "put a QActivation before it")
         if "state" in quantizers:
-            total += model.input_shape[1] * _cell_ebops(layer.cell, quantizers, incoming)
+            total += (1 if shared_cell else model.input_shape[1]) * _cell_ebops(layer.cell, quantizers, incoming)
         else:
             total += incoming * constant_bits(layer.kernel, quantizers["kernel"])
         incoming = None

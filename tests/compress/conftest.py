@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 import models  # noqa: F401  (chooses Keras's backend before a test imports Keras)
 from jets.dataset import FOUR_VECTOR, Jets, JetsFile, JetsWriter
 
+ROOT = Path(__file__).parents[2]
 WIDTH = 8
 MakeFile = Callable[[str, Jets], JetsFile]
 
@@ -53,3 +56,14 @@ def make_file(tmp_path_factory: pytest.TempPathFactory) -> MakeFile:
 @pytest.fixture(scope="session")
 def jets_file(make_file: MakeFile) -> JetsFile:
     return make_file("two_classes", wide_and_narrow(1200))
+
+
+@pytest.fixture
+def run_python() -> Callable[[str], str]:
+    """Runs a line of Python in a fresh interpreter and returns what it printed."""
+
+    def run(code: str) -> str:
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    return run

@@ -37,6 +37,7 @@ def test_ebops_of_a_gru_are_the_sum_over_its_products() -> None:
     elementwise = 2 * (8 * (7 + 7 + 1) + 8 * 8 + 8 * 7)  # r * (U h), (1 - z) * g, z * h with tables of 8 bits
     dense = 2 * 3 * 2 * 7 + 3 * 1 * 2 * 8
     assert ebops(model) == 4 * (per_step + elementwise) + dense
+    assert ebops(model, shared_cell=True) == per_step + elementwise + dense
 
 
 def test_ebops_of_an_lstm_are_the_sum_over_its_products() -> None:

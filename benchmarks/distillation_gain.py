@@ -1,0 +1,158 @@
+"""What a teacher brings: the quantized student distilled against the same student trained on the labels alone.
+
+    python benchmarks/distillation_gain.py --teacher TAGGER_FOLDER --folder /tmp/distillation_gain --seeds 1 2 3
+
+For every seed the student is trained twice, with soft targets and with cross entropy only, from the same initial
+weights and with the same epochs. Printed, and written to `distillation_gain.json` in the folder: AUC and background
+rejection 1/eps_B at eps_S = 0.3 and 0.5 on the test split, float and quantized, and the paired difference per seed. Its
+error has two parts: the scatter of the seeds, and a bootstrap over the test jets, which all seeds share. A run that was
+interrupted goes on where it stopped: finished students in the folder are reused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.distil import distil
+from compress.teach import TeacherOutputs, teach
+from flow.project import CompressSection
+from jets.config import fill, read_yaml
+from jets.dataset import Jets, JetsFile
+from jets.files import write_json
+from jets.metrics import Measure, auc, background_rejection
+from jets.samples import sample_path
+from models.students.recurrent import RecurrentSpec
+from models.tagger import Tagger
+
+WAYS = ("soft_targets", "cross_entropy")
+MODELS = ("float", "quantized")
+WORKING_POINTS = (0.3, 0.5)
+REPLICAS = 300
+Scores = NDArray[np.float32]
+
+
+def teacher_outputs(teacher: Path, jets_file: JetsFile, folder: Path) -> TeacherOutputs:
+    """The teacher's stored outputs, made once."""
+    path = folder / "teacher.h5"
+    if not path.is_file():
+        teach(Tagger.load(teacher), jets_file, path)
+    return TeacherOutputs.load(path).check(jets_file)
+
+
+def students(
+    spec: RecurrentSpec, section: CompressSection, jets_file: JetsFile, outputs: TeacherOutputs, seed: int, folder: Path
+) -> dict[str, Path]:
+    """Both ways of training for one seed: way -> folder with `float/` and `quantized/`."""
+    folders = {}
+    for way in WAYS:
+        config = dataclasses.replace(section.distil, loss=way, seed=seed)
+        folders[way] = folder / f"seed_{seed}" / way
+        distil(spec, section.bits, jets_file, outputs, config, folders[way])
+    return folders
+
+
+def measures(scores: Scores, labels: NDArray[Any]) -> dict[str, Measure]:
+    """AUC and background rejections of logits (n_jets,)."""
+    found = {"auc": auc(scores, labels)}
+    return found | {f"rejection_{point}": background_rejection(scores, labels, point) for point in WORKING_POINTS}
+
+
+def log_rejections(scores: Scores, labels: NDArray[Any]) -> NDArray[np.float64]:
+    """ln(1/eps_B) at each working point; half a jet stands for none."""
+    signal, background = scores[labels == 1], scores[labels == 0]
+    cuts = np.quantile(signal, [1 - point for point in WORKING_POINTS])
+    passing = np.array([(background >= cut).sum() for cut in cuts])
+    return np.log(len(background) / np.maximum(passing, 0.5))
+
+
+def bootstrap_error(
+    pairs: Sequence[tuple[Scores, Scores]], labels: NDArray[Any], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Error of the mean over seeds of ln(rejection distilled / control) from the finite test split."""
+    replicas = []
+    for _ in range(REPLICAS):
+        rows = rng.integers(0, len(labels), len(labels))
+        gains = [log_rejections(a[rows], labels[rows]) - log_rejections(b[rows], labels[rows]) for a, b in pairs]
+        replicas.append(np.mean(gains, axis=0))
+    return np.std(replicas, axis=0, ddof=1)
+
+
+def paired(differences: Sequence[float], from_jets: float = 0.0) -> dict[str, float]:
+    """Mean over seeds, the error from their scatter, the one from the test jets, and both in quadrature."""
+    values = np.array(differences)
+    scatter = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+    total = float(np.hypot(scatter, from_jets))
+    return {"mean": float(values.mean()), "error_seeds": scatter, "error_jets": from_jets, "error": total}
+
+
+def summary(scores: Mapping[int, Mapping[tuple[str, str], Scores]], labels: NDArray[Any]) -> dict[str, Any]:
+    """The paired gains of the quantized students and what quantization costs."""
+    pairs = [(s["soft_targets", "quantized"], s["cross_entropy", "quantized"]) for s in scores.values()]
+    from_jets = bootstrap_error(pairs, labels, np.random.default_rng(1))
+    gains = np.array([log_rejections(a, labels) - log_rejections(b, labels) for a, b in pairs])
+    found: dict[str, Any] = {"auc_gain": paired([auc(a, labels).value - auc(b, labels).value for a, b in pairs])}
+    for place, point in enumerate(WORKING_POINTS):
+        found[f"ln_rejection_{point}_gain"] = paired(list(gains[:, place]), float(from_jets[place]))
+    for way in WAYS:
+        losses = [auc(s[way, "quantized"], labels).value - auc(s[way, "float"], labels).value for s in scores.values()]
+        found[f"auc_quantized_minus_float_{way}"] = paired(losses)
+    return found
+
+
+def row(name: str, found: Mapping[str, Measure]) -> str:
+    """One line of the table."""
+    rejections = "".join(
+        f"{found[f'rejection_{p}'].value:9.1f} ± {found[f'rejection_{p}'].error:5.1f}" for p in WORKING_POINTS
+    )
+    return f"{name:38s}{found['auc'].value:8.4f} ± {found['auc'].error:.4f}{rejections}"
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train what is missing, measure everything, print and write it."""
+    jets_file = JetsFile(options.jets or sample_path("top_qcd"))
+    content = read_yaml(options.project) if options.project else {}
+    section = fill(CompressSection, content.get("compress"), "compress")
+    spec = fill(RecurrentSpec, content.get("student"), "student")
+    outputs = teacher_outputs(options.teacher, jets_file, options.folder)
+    jets: Jets = jets_file.read("test")
+    print(f"{len(jets)} test jets{'':23s}{'AUC':>8s}{'1/eps_B at 0.3':>26s}{'at 0.5':>16s}")
+    table = {"teacher": measures(outputs.for_jets(jets).logits[:, 0], jets.labels)}
+    print(row("teacher", table["teacher"]))
+    scores: dict[int, dict[tuple[str, str], Scores]] = {}
+    for seed in options.seeds:
+        folders = students(spec, section, jets_file, outputs, seed, options.folder)
+        scores[seed] = {(w, m): Tagger.load(folders[w] / m).predict(jets)[:, 0] for w in WAYS for m in MODELS}
+        for (way, model), values in scores[seed].items():
+            name = f"seed {seed} {way} {model}"
+            table[name] = measures(values, jets.labels)
+            print(row(name, table[name]), flush=True)
+    gains = summary(scores, jets.labels)
+    for name, gain in gains.items():
+        parts = f"(seeds {gain['error_seeds']:.4f}, jets {gain['error_jets']:.4f})"
+        print(f"{name:42s}{gain['mean']:+.4f} ± {gain['error']:.4f} {parts}")
+    settings = {"distil": dataclasses.asdict(section.distil), "bits": dataclasses.asdict(section.bits)}
+    measured = {name: {key: dataclasses.asdict(value) for key, value in found.items()} for name, found in table.items()}
+    record = {"jets": jets_file.checksum, "n_test": len(jets), "settings": settings, "models": measured, "gains": gains}
+    write_json(options.folder / "distillation_gain.json", record)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--teacher", type=Path, required=True, help="the teacher's Tagger folder")
+    parser.add_argument("--jets", type=Path, help="jets file (default: the packaged top_qcd sample)")
+    parser.add_argument("--project", type=Path, help="a project.yaml whose student and compress sections are used")
+    parser.add_argument("--folder", type=Path, required=True, help="where students and results go")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    run(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
