@@ -191,7 +191,7 @@ class Project:
         try:
             digest = content.pop("digest")
             project = fill(cls, {**content, "folder": folder}, path)
-        except (ConfigError, KeyError, AttributeError) as error:
+        except (ConfigError, KeyError, TypeError, AttributeError) as error:
             raise LayoutError(
                 f"is not a firmware project manifest ({error})", path, "convert the student again"
             ) from None

@@ -14,6 +14,10 @@ SNAP_STEPS = 1e-3
 """A quantized weight may be this fraction of a step off the grid: QKeras returns x + (q - x) in float32."""
 
 
+MAX_WEIGHT_BITS = 20
+"""Quantized weights that need more are those of a scale that is no power of two, spelt out in float32."""
+
+
 def refuse(layer: Any, what: str, remedy: str) -> InputError:
     """The error for a layer that cannot become firmware, naming it and its class."""
     return InputError(what, f"layer {layer.name!r} ({type(layer).__name__})", remedy)
@@ -62,7 +66,7 @@ def quantized_weights(layer: Any, role: str, values: Any, quantizer: Any) -> tup
         if np.abs(snapped - raw).max(initial=0.0) <= SNAP_STEPS * declared.step:
             return snapped, declared
     own = narrowest(raw)
-    if own is None or own.width > 32:
+    if own is None or own.width > MAX_WEIGHT_BITS:
         raise refuse(
             layer, f"the {role} is not fixed point after {_name(quantizer)}", "use quantized_bits with alpha=1"
         )

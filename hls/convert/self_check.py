@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -129,8 +130,8 @@ def _trace(
 
         def compile_corrected() -> None:
             write_graph(graph)
-            build_library(Path(graph.config.get_output_dir()), config.name)
-            graph._compile()
+            library = build_library(Path(graph.config.get_output_dir()), config.name)
+            graph._top_function_lib = ctypes.CDLL(str(library))
 
         graph.compile = compile_corrected
         with quiet():
@@ -148,14 +149,14 @@ def _layer_output(model: Any, name: str, inputs: NDArray[np.float32]) -> NDArray
 def random_inputs(shape: tuple[int, ...], value: FixedType, n_jets: int, seed: int) -> NDArray[np.float32]:
     """`n_jets` arrays of `shape` over the range of an input type, (n_jets, *shape): steps, halves and saturation.
 
-    A third is uniform over the whole range, a third normal with a quarter of it as width, a third like jets: normal of
+    A third is uniform over the whole range, a third normal with half of it as width, a third like jets: normal of
     unit width, padded with zeros from a random constituent on.
     """
     rng = np.random.default_rng(seed)
     inputs = rng.normal(0.0, 1.0, (n_jets, *shape))
     third = n_jets // 3
     inputs[:third] = rng.uniform(value.minimum, value.maximum, (third, *shape))
-    inputs[third : 2 * third] = rng.normal(0.0, value.magnitude / 4, (third, *shape))
+    inputs[third : 2 * third] = rng.normal(0.0, value.magnitude / 2, (third, *shape))
     length = rng.integers(1, shape[0] + 1, n_jets - 2 * third)
     inputs[2 * third :][np.arange(shape[0])[None, :] >= length[:, None]] = 0.0
     return np.asarray(inputs, np.float32)
