@@ -60,7 +60,19 @@ class SelfCheckConfig:
 
 @dataclass(frozen=True)
 class HlsConfig:
-    """What is asked of the firmware: target, clock and how multipliers are shared."""
+    """What is asked of the firmware: target, clock and how multipliers are shared.
+
+    Attributes:
+        name: the project and its top function.
+        backend: hls4ml's backend, "Vitis" or "Vivado".
+        part: the FPGA.
+        clock_uncertainty_percent: share of the clock that HLS keeps for routing.
+        namespace: C++ namespace of the firmware, for linking several into one emulator.
+        strategy, reuse_factor: of every layer that `layers` does not name.
+        static_recurrent: one recurrent cell used for all steps; false puts down a cell for each.
+        table_size, table_bits: of gates that are real functions; a student's own tables bring theirs along.
+        self_check: the comparison with Python that ends a conversion.
+    """
 
     name: str = "tagger"
     backend: str = "Vitis"
