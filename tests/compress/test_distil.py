@@ -109,14 +109,19 @@ def test_the_weights_are_those_of_the_best_epoch(finished: Path, jets_file: Jets
     assert area.value == pytest.approx(tagger.provenance["validation_auc"]["value"], abs=1e-6)
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_student(
     finished: Path, jets_file: JetsFile, outputs: TeacherOutputs, tmp_path: Path
 ) -> None:
     again = distil(SPEC, Bits(), jets_file, outputs, FAST, tmp_path / "again")
-    jets = jets_file.read("test")
-    np.testing.assert_allclose(again.predict(jets), Tagger.load(finished / "quantized").predict(jets), atol=0.05)
+    for name in ("float", "quantized"):
+        before, after = (Tagger.load(folder / name).network.get_weights() for folder in (finished, tmp_path / "again"))
+        for ours, theirs in zip(before, after, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+    assert again.quantization == Tagger.load(finished / "quantized").quantization
 
 
+@pytest.mark.long
 def test_five_classes_are_distilled(make_file: MakeFile, tmp_path: Path) -> None:
     five = make_file("five_distil", wide_and_narrow(600, classes=("g", "q", "W", "Z", "t")))
     jets = five.read()

@@ -1,0 +1,83 @@
+"""One phase of training on a network of one layer, which Keras compiles in a moment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from compress.fit import Phase, Split, area_of, best_epoch, fit, predict
+from compress.losses import pack, packed_cross_entropy
+from jets.errors import ConfigError
+
+PHASE = Phase("float", epochs=4, learning_rate=0.1, batch_size=32, patience=4, seed=1)
+
+
+def network() -> Any:
+    keras.utils.set_random_seed(3)
+    return keras.Sequential([keras.Input((2, 3)), keras.layers.Flatten(), keras.layers.Dense(1)])
+
+
+def split(n_jets: int, seed: int) -> Split:
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(n_jets, 2, 3)).astype(np.float32)
+    labels = (inputs[:, 0, 0] + 0.5 * rng.normal(size=n_jets) > 0).astype(np.int16)
+    return Split(inputs, pack(labels, np.ones(n_jets)), labels)
+
+
+TRAIN, VALIDATION = split(200, 1), split(100, 2)
+
+
+def train(phase: Phase, curve: Path) -> tuple[Any, Any]:
+    model = network()
+    return model, fit(model, TRAIN, VALIDATION, packed_cross_entropy(), phase, curve)
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    model, rows = train(PHASE, tmp_path / "curves.csv")
+    assert len(rows) == 4
+    assert rows[-1].train_loss < 0.6 * rows[0].train_loss
+    assert area_of(predict(model, VALIDATION.inputs), VALIDATION.labels).value > 0.9
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: Path) -> None:
+    weights = [train(phase, tmp_path / "c.csv")[0].get_weights() for phase in (PHASE, PHASE, _with(PHASE, seed=2))]
+    for ours, theirs in zip(weights[0], weights[1], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not np.array_equal(weights[0][0], weights[2][0])
+
+
+def test_the_learning_rate_falls_along_a_half_cosine(tmp_path: Path) -> None:
+    _, rows = train(PHASE, tmp_path / "curves.csv")
+    expected = [0.1, 0.05 * (1 + 2**-0.5), 0.05, 0.05 * (1 - 2**-0.5)]
+    np.testing.assert_allclose([row.learning_rate for row in rows], expected)
+
+
+def test_the_weights_of_the_best_epoch_are_kept_and_patience_ends_the_phase(tmp_path: Path) -> None:
+    wild = _with(PHASE, learning_rate=40.0, epochs=12, patience=2)
+    model, rows = train(wild, tmp_path / "curves.csv")
+    best = best_epoch(rows)
+    assert len(rows) == best.epoch + 3 < 12
+    assert area_of(predict(model, VALIDATION.inputs), VALIDATION.labels).value == pytest.approx(best.validation_auc)
+
+
+def test_fewer_jets_than_a_batch_are_one_batch(tmp_path: Path) -> None:
+    _, rows = train(_with(PHASE, batch_size=10_000, epochs=1), tmp_path / "curves.csv")
+    assert np.isfinite(rows[0].train_loss)
+
+
+def test_a_loss_that_is_not_finite_names_phase_epoch_and_batch(tmp_path: Path) -> None:
+    inputs = TRAIN.inputs.copy()
+    inputs[:] = np.nan
+    broken = Split(inputs, TRAIN.targets, TRAIN.labels)
+    with pytest.raises(ConfigError, match="the loss is nan in batch 0 of epoch 0") as caught:
+        fit(network(), broken, VALIDATION, packed_cross_entropy(), PHASE, tmp_path / "curves.csv")
+    assert caught.value.where == "distil: float"
+    assert not (tmp_path / "curves.csv").exists()
+
+
+def _with(phase: Phase, **changes: Any) -> Phase:
+    return Phase(**(vars(phase) | changes))
