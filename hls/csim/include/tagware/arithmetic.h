@@ -7,8 +7,7 @@
 
 namespace tagware {
 
-template <class A, class B>
-concept Operands = Operand<A> && Operand<B> && (Number<A> || Number<B>);
+template <class A, class B> concept Operands = Operand<A> && Operand<B> && (Number<A> || Number<B>);
 
 template <class A, class B> inline constexpr bool gives_fixed = Fixed<A> || Fixed<B>;
 
@@ -41,7 +40,8 @@ TAGWARE_INLINE auto operator*(const A &a, const B &b) {
     using U = view_of<B>;
     constexpr bool is_signed = V::is_signed || U::is_signed;
     using R = raw<V::width + U::width, is_signed>;
-    std::conditional_t<gives_fixed<A, B>, fixed<V::width + U::width, V::iwidth + U::iwidth, is_signed, AP_TRN, AP_WRAP, 0>,
+    std::conditional_t<gives_fixed<A, B>,
+                       fixed<V::width + U::width, V::iwidth + U::iwidth, is_signed, AP_TRN, AP_WRAP, 0>,
                        integer<V::width + U::width, is_signed>>
         r;
     r.code = static_cast<R>(static_cast<R>(view(a).code) * static_cast<R>(view(b).code));
@@ -57,7 +57,8 @@ TAGWARE_INLINE auto operator+(const A &a, const B &b) {
     std::conditional_t<gives_fixed<A, B>, fixed<W, L::iwidth + 1, L::either_signed, AP_TRN, AP_WRAP, 0>,
                        integer<W, L::either_signed>>
         r;
-    r.code = static_cast<R>(L::template code<W, L::either_signed>(view(a)) + L::template code<W, L::either_signed>(view(b)));
+    r.code =
+        static_cast<R>(L::template code<W, L::either_signed>(view(a)) + L::template code<W, L::either_signed>(view(b)));
     return r;
 }
 
@@ -74,34 +75,59 @@ TAGWARE_INLINE auto operator-(const A &a, const B &b) {
 
 // The quotient, toward zero, with the fraction bits of the dividend.
 template <class A, class B>
-    requires Operands<A, B>
+    requires Operands<A, B> && gives_fixed<A, B>
 TAGWARE_INLINE auto operator/(const A &a, const B &b) {
     using V = view_of<A>;
     using U = view_of<B>;
     constexpr bool is_signed = V::is_signed || U::is_signed;
     constexpr int shift = std::max(U::fraction, 0);
     constexpr int W = U::is_signed + V::width + shift;
-    constexpr int work = std::max(V::width + shift + (U::is_signed && !V::is_signed), U::width + (V::is_signed && !U::is_signed));
-    using R = raw<std::max(W, work), is_signed>;
+    constexpr int dividend_width = V::width + shift + (U::is_signed && !V::is_signed);
+    constexpr int work = std::max(dividend_width, U::width + (V::is_signed && !U::is_signed));
+    using R = raw<work, is_signed>;
     const R dividend = static_cast<R>(static_cast<R>(view(a).code) << shift);
-    return result<gives_fixed<A, B>, W, U::is_signed + V::iwidth + U::fraction, is_signed>(
-        static_cast<R>(dividend / static_cast<R>(view(b).code)));
+    // The most negative number by -1 is one bit too wide, and wraps.
+    const R quotient = wrap<work, is_signed>(dividend / static_cast<R>(view(b).code));
+    return result<true, W, U::is_signed + V::iwidth + U::fraction, is_signed>(quotient);
 }
 
+// Integers are divided with the sign of the wider one, as in C: a negative number by a wider unsigned one counts as
+// huge.
+template <class V, class U> struct integer_division {
+    static constexpr bool either_signed = V::is_signed || U::is_signed;
+    static constexpr bool is_signed = V::width > U::width   ? V::is_signed
+                                      : U::width > V::width ? U::is_signed
+                                                            : either_signed;
+    static constexpr int width = std::max(V::width, U::width) + either_signed;
+    using type = raw<width, is_signed>;
+    template <class X> TAGWARE_INLINE static type code(X x) { return wrap<width, is_signed>(x.code); }
+};
+template <class A, class B>
+    requires Operands<A, B> && (!gives_fixed<A, B>)
+TAGWARE_INLINE auto operator/(const A &a, const B &b) {
+    using V = view_of<A>;
+    using U = view_of<B>;
+    using D = integer_division<V, U>;
+    constexpr int W = V::width + U::is_signed;
+    return result<false, W, W, D::either_signed>(static_cast<typename D::type>(D::code(view(a)) / D::code(view(b))));
+}
 template <class A, class B>
     requires Operands<A, B> && (!gives_fixed<A, B>)
 TAGWARE_INLINE auto operator%(const A &a, const B &b) {
     using V = view_of<A>;
     using U = view_of<B>;
+    using D = integer_division<V, U>;
     constexpr int W = std::min(V::width, U::width + (!U::is_signed && V::is_signed));
-    using R = raw<std::max(V::width, U::width) + 1, true>;
-    return result<false, W, W, V::is_signed>(static_cast<R>(static_cast<R>(view(a).code) % static_cast<R>(view(b).code)));
+    static_assert(D::width <= 64, "tagware: a remainder wider than 64 bits");
+    using R = std::conditional_t<V::is_signed, typename D::type, std::uint64_t>;
+    return result<false, W, W, V::is_signed>(
+        static_cast<R>(static_cast<R>(D::code(view(a))) % static_cast<R>(D::code(view(b)))));
 }
 
 template <class A, class B, class Op> TAGWARE_INLINE auto bitwise(const A &a, const B &b, Op op) {
     using L = aligned<A, B>;
-    return result<gives_fixed<A, B>, L::width, L::iwidth, L::either_signed>(
-        op(L::template code<L::width, L::either_signed>(view(a)), L::template code<L::width, L::either_signed>(view(b))));
+    return result<gives_fixed<A, B>, L::width, L::iwidth, L::either_signed>(op(
+        L::template code<L::width, L::either_signed>(view(a)), L::template code<L::width, L::either_signed>(view(b))));
 }
 template <class A, class B>
     requires Operands<A, B>
@@ -147,12 +173,16 @@ template <class N> TAGWARE_INLINE long long shift_amount(const N &n) {
     else
         return static_cast<long long>(view(n).code);
 }
-template <Number A, Operand N> TAGWARE_INLINE A operator<<(const A &a, const N &n) { return shifted_left(a, shift_amount(n)); }
-template <Number A, Operand N> TAGWARE_INLINE A operator>>(const A &a, const N &n) { return shifted_left(a, -shift_amount(n)); }
+template <Number A, Operand N> TAGWARE_INLINE A operator<<(const A &a, const N &n) {
+    return shifted_left(a, shift_amount(n));
+}
+template <Number A, Operand N> TAGWARE_INLINE A operator>>(const A &a, const N &n) {
+    return shifted_left(a, -shift_amount(n));
+}
 
 // Comparisons follow C: where one side is unsigned and at least as wide as int, a negative other side counts as huge.
-template <int W, bool Signed, int W2, bool Signed2>
-inline constexpr bool compares_exactly = Signed == Signed2 || (W < 32 && W2 < 32) || (Signed ? W2 < W : W < W2);
+template <int W, bool Signed, int W2, bool Signed2> inline constexpr bool compares_exactly =
+    Signed == Signed2 || (W < 32 && W2 < 32) || (Signed ? W2 < W : W < W2);
 
 template <int W, bool Signed, int W2, bool Signed2, class T, class U> TAGWARE_INLINE bool less(T a, U b) {
     constexpr int width = std::max(W, W2) + (Signed || Signed2);
@@ -189,7 +219,8 @@ template <class A, class B, class F> TAGWARE_INLINE bool compared(const A &a, co
     using R = raw<W, V::is_signed>;
     using R2 = raw<W2, U::is_signed>;
     return compare.template operator()<W, V::is_signed, W2, U::is_signed>(
-        static_cast<R>(static_cast<R>(view(a).code) << to_left), static_cast<R2>(static_cast<R2>(view(b).code) << to_right));
+        static_cast<R>(static_cast<R>(view(a).code) << to_left),
+        static_cast<R2>(static_cast<R2>(view(b).code) << to_right));
 }
 
 struct is_less {

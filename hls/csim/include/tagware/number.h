@@ -46,7 +46,9 @@ template <int W, int I, bool Signed> TAGWARE_INLINE auto truncated(operand<W, I,
         return R{static_cast<raw<width, Signed>>(rounded_right<AP_TRN_ZERO, W>(x.code, W - I))};
 }
 
-constexpr double power_of_two(int n) { return n < 0 ? 0.5 * power_of_two(n + 1) : n > 0 ? 2.0 * power_of_two(n - 1) : 1.0; }
+constexpr double power_of_two(int n) {
+    return n < 0 ? 0.5 * power_of_two(n + 1) : n > 0 ? 2.0 * power_of_two(n - 1) : 1.0;
+}
 
 // One bit of a number, readable and writable.
 template <class Owner> struct bit_reference : number {
@@ -71,11 +73,13 @@ template <class Owner> struct range_reference : number {
     TAGWARE_INLINE range_reference(Owner &x, int h, int l) : owner(x), high(h), low(l) {}
     TAGWARE_INLINE auto view() const {
         using U = bits<Owner::width>;
-        return operand<Owner::width, Owner::width, false>{static_cast<U>(static_cast<U>(static_cast<U>(owner.code) >> low) & mask())};
+        return operand<Owner::width, Owner::width, false>{
+            static_cast<U>(static_cast<U>(static_cast<U>(owner.code) >> low) & mask())};
     }
     TAGWARE_INLINE operator unsigned long long() const { return view().code; }
-    TAGWARE_INLINE unsigned to_uint() const { return static_cast<unsigned>(view().code); }
     TAGWARE_INLINE int to_int() const { return static_cast<int>(view().code); }
+    TAGWARE_INLINE unsigned to_uint() const { return static_cast<unsigned>(view().code); }
+    TAGWARE_INLINE unsigned long long to_uint64() const { return static_cast<unsigned long long>(view().code); }
     template <Operand T> TAGWARE_INLINE range_reference &operator=(const T &value) {
         using U = bits<Owner::width>;
         const U inserted = static_cast<U>((static_cast<U>(tagware::view(value).code) & mask()) << low);
@@ -83,7 +87,9 @@ template <class Owner> struct range_reference : number {
         owner.code = wrap<Owner::width, Owner::is_signed>(static_cast<U>(kept | inserted));
         return *this;
     }
-    TAGWARE_INLINE range_reference &operator=(const range_reference &other) { return operator= <range_reference>(other); }
+    TAGWARE_INLINE range_reference &operator=(const range_reference &other) {
+        return operator= <range_reference>(other);
+    }
 
   private:
     TAGWARE_INLINE bits<Owner::width> mask() const {
@@ -112,14 +118,14 @@ template <class Self, int W, bool Signed> struct stored : number {
     TAGWARE_INLINE auto operator()(int high, int low) { return range(high, low); }
     TAGWARE_INLINE auto operator()(int high, int low) const { return range(high, low); }
 
-    template <class T> TAGWARE_INLINE Self &operator+=(const T &x) { return self() = Self(self() + x); }
-    template <class T> TAGWARE_INLINE Self &operator-=(const T &x) { return self() = Self(self() - x); }
-    template <class T> TAGWARE_INLINE Self &operator*=(const T &x) { return self() = Self(self() * x); }
-    template <class T> TAGWARE_INLINE Self &operator/=(const T &x) { return self() = Self(self() / x); }
-    template <class T> TAGWARE_INLINE Self &operator%=(const T &x) { return self() = Self(self() % x); }
-    template <class T> TAGWARE_INLINE Self &operator&=(const T &x) { return self() = Self(self() & x); }
-    template <class T> TAGWARE_INLINE Self &operator|=(const T &x) { return self() = Self(self() | x); }
-    template <class T> TAGWARE_INLINE Self &operator^=(const T &x) { return self() = Self(self() ^ x); }
+    template <class T> TAGWARE_INLINE Self &operator+=(const T &x) { return self() = Self(self() + Self::term(x)); }
+    template <class T> TAGWARE_INLINE Self &operator-=(const T &x) { return self() = Self(self() - Self::term(x)); }
+    template <class T> TAGWARE_INLINE Self &operator*=(const T &x) { return self() = Self(self() * Self::term(x)); }
+    template <class T> TAGWARE_INLINE Self &operator/=(const T &x) { return self() = Self(self() / Self::term(x)); }
+    template <class T> TAGWARE_INLINE Self &operator%=(const T &x) { return self() = Self(self() % Self::term(x)); }
+    template <class T> TAGWARE_INLINE Self &operator&=(const T &x) { return self() = Self(self() & Self::term(x)); }
+    template <class T> TAGWARE_INLINE Self &operator|=(const T &x) { return self() = Self(self() | Self::term(x)); }
+    template <class T> TAGWARE_INLINE Self &operator^=(const T &x) { return self() = Self(self() ^ Self::term(x)); }
     template <class T> TAGWARE_INLINE Self &operator<<=(const T &x) { return self() = self() << x; }
     template <class T> TAGWARE_INLINE Self &operator>>=(const T &x) { return self() = self() >> x; }
     TAGWARE_INLINE Self &operator++() { return self() += 1; }
@@ -136,8 +142,8 @@ template <class Self, int W, bool Signed> struct stored : number {
     }
 };
 
-template <int W, int I, bool Signed, ap_q_mode Q, ap_o_mode O, int N>
-struct fixed : stored<fixed<W, I, Signed, Q, O, N>, W, Signed> {
+template <int W, int I, bool Signed, ap_q_mode Q, ap_o_mode O, int N> struct fixed
+    : stored<fixed<W, I, Signed, Q, O, N>, W, Signed> {
     static_assert(O != AP_WRAP_SM && N == 0, "tagware: an overflow mode that keeps saturation bits");
     static constexpr int iwidth = I;
     static constexpr ap_q_mode qmode = Q;
@@ -152,13 +158,18 @@ struct fixed : stored<fixed<W, I, Signed, Q, O, N>, W, Signed> {
         this->code = quantized_double<W, W - I, Signed, Q, O>(static_cast<double>(x));
     }
 
+    template <class T> TAGWARE_INLINE static const T &term(const T &x) { return x; }
     TAGWARE_INLINE auto view() const { return operand<W, I, Signed>{this->code}; }
     TAGWARE_INLINE double to_double() const { return static_cast<double>(this->code) * power_of_two(I - W); }
-    TAGWARE_INLINE float to_float() const { return static_cast<float>(this->code) * static_cast<float>(power_of_two(I - W)); }
+    TAGWARE_INLINE float to_float() const {
+        return static_cast<float>(this->code) * static_cast<float>(power_of_two(I - W));
+    }
     TAGWARE_INLINE int to_int() const { return static_cast<int>(truncated(view()).code); }
     TAGWARE_INLINE unsigned to_uint() const { return static_cast<unsigned>(truncated(view()).code); }
     TAGWARE_INLINE long long to_int64() const { return static_cast<long long>(truncated(view()).code); }
-    TAGWARE_INLINE unsigned long long to_uint64() const { return static_cast<unsigned long long>(truncated(view()).code); }
+    TAGWARE_INLINE unsigned long long to_uint64() const {
+        return static_cast<unsigned long long>(truncated(view()).code);
+    }
 
     TAGWARE_INLINE operator bool() const { return this->code != 0; }
     TAGWARE_INLINE operator float() const { return to_float(); }
@@ -176,12 +187,20 @@ template <int W, bool Signed> struct integer : stored<integer<W, Signed>, W, Sig
         else
             this->code = wrap<W, Signed>(tagware::view(x).code);
     }
-    // Toward zero; the vendor's types make 1 of a negative number above -1/4.
+    // Toward zero; the vendor's types make 1 of a negative number above -1/2.
     template <std::floating_point T> constexpr integer(T x) {
-        this->code = x < 0 && x > T(-0.25) ? raw<W, Signed>(wrap<W, Signed>(1))
-                                           : quantized_double<W, 0, Signed, AP_TRN_ZERO, AP_WRAP>(static_cast<double>(x));
+        this->code = x < 0 && x > T(-0.5)
+                         ? raw<W, Signed>(wrap<W, Signed>(1))
+                         : quantized_double<W, 0, Signed, AP_TRN_ZERO, AP_WRAP>(static_cast<double>(x));
     }
     explicit integer(const char *text) : integer(std::stoll(text, nullptr, 0)) {}
+
+    // What x += y adds to an integer: a fixed-point y is truncated first.
+    template <class T> TAGWARE_INLINE static const T &term(const T &x) { return x; }
+    template <Fixed T> TAGWARE_INLINE static auto term(const T &x) {
+        using V = decltype(truncated(x.view()));
+        return integer<V::width, V::is_signed>(x);
+    }
 
     using native = std::conditional_t<Signed, long long, unsigned long long>;
     TAGWARE_INLINE auto view() const { return operand<W, W, Signed>{this->code}; }

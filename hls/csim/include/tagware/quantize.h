@@ -45,8 +45,8 @@ template <ap_q_mode Q, int W, class T> TAGWARE_INLINE T rounded_right(T v, int n
 }
 
 // Whether every number of W2 bits is a number of W bits that overflow mode O leaves alone.
-template <int W, bool Signed, ap_o_mode O, int W2, bool Signed2>
-inline constexpr bool fits = Signed == Signed2 ? (O == AP_SAT_SYM && Signed ? W2 < W : W2 <= W) : Signed &&W2 < W;
+template <int W, bool Signed, ap_o_mode O, int W2, bool Signed2> inline constexpr bool fits =
+    Signed == Signed2 ? (O == AP_SAT_SYM && Signed ? W2 < W : W2 <= W) : Signed && W2 < W;
 
 // v, a number of W2 bits, as a number of W bits: unchanged, wrapped or saturated.
 template <int W, bool Signed, ap_o_mode O, int W2, bool Signed2, class T> TAGWARE_INLINE raw<W, Signed> fitted(T v) {
@@ -96,7 +96,8 @@ template <int W, int F, bool Signed, ap_q_mode Q, ap_o_mode O> constexpr raw<W, 
     if constexpr (O == AP_WRAP)
         return wrapped_left<W, Signed>(mantissa, -right);
     else
-        return fitted<W, Signed, O, widest, true>(static_cast<__int128>(mantissa) << std::min(-right, beyond_any_width));
+        return fitted<W, Signed, O, widest, true>(static_cast<__int128>(mantissa)
+                                                  << std::min(-right, beyond_any_width));
 }
 
 } // namespace tagware
