@@ -11,11 +11,11 @@ from compress.distil import DistilConfig
 from compress.quantize.qkeras import Bits
 from hls.project import HlsConfig
 from jets.config import fill, read_yaml
-from jets.errors import ConfigError, InputError
+from jets.errors import ConfigError, InputError, TagwareError
 from jets.simulate import SimulateConfig
 from models.registry import architecture
 from models.students.recurrent import RecurrentSpec
-from models.training import TrainConfig
+from models.training_config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,15 @@ class TaggerSection:
 
     architecture: str = "particle_transformer"
     config: dict[str, Any] = field(default_factory=dict)
-    train: TrainConfig = TrainConfig()
+    train: TrainConfig = field(default_factory=TrainConfig)
 
 
 @dataclass(frozen=True)
 class CompressSection:
     """How the student is made: its bits, its distillation, and whether one without a teacher is trained too."""
 
-    bits: Bits = Bits()
-    distil: DistilConfig = DistilConfig()
+    bits: Bits = field(default_factory=Bits)
+    distil: DistilConfig = field(default_factory=DistilConfig)
     control: bool = True
 
 
@@ -61,12 +61,12 @@ class ProjectConfig:
     """The whole of a project.yaml."""
 
     jets: JetsSection
-    teacher: TaggerSection = TaggerSection()
+    teacher: TaggerSection = field(default_factory=TaggerSection)
     reference: TaggerSection | None = None
-    student: RecurrentSpec = RecurrentSpec()
-    compress: CompressSection = CompressSection()
-    hls: HlsConfig = HlsConfig()
-    compare: CompareSection = CompareSection()
+    student: RecurrentSpec = field(default_factory=RecurrentSpec)
+    compress: CompressSection = field(default_factory=CompressSection)
+    hls: HlsConfig = field(default_factory=HlsConfig)
+    compare: CompareSection = field(default_factory=CompareSection)
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,16 @@ class ProjectFolder:
 
 
 def fill_architecture(section: TaggerSection, where: str | Path) -> Any:
-    """The architecture's own config dataclass, filled from the section."""
-    return fill(architecture(section.architecture).config_class, section.config, f"{where}: {section.architecture}")
+    """The architecture's own config dataclass, filled from the section.
+
+    Raises:
+        ConfigError: an unknown architecture, or a config it does not take.
+    """
+    try:
+        config_class = architecture(section.architecture).config_class
+    except TagwareError as error:
+        raise error.at(where) from None
+    return fill(config_class, section.config, f"{where}: {section.architecture}")
 
 
 def resolved(config: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from jets.files import read_json
 
 REPORT, PAGE, SCORES = "report.json", "report.html", "scores.h5"
 CURVES = "curves"
+FIRMWARE = "firmware"
+TEACHER_OUTPUTS = "teacher.h5"
 PACKAGES = ("torch", "lightning", "keras", "tensorflow", "qkeras-v3", "hls4ml", "numpy", "h5py", "pythia8mc", "fastjet")
 Folders = Mapping[str, Path]
 
@@ -53,26 +56,61 @@ def render_saved(folder: Path) -> None:
     render_html(Report.load(folder / REPORT), Scores.load(folder / SCORES), curves, folder / PAGE)
 
 
+def save_report(folder: Path, saved: Path) -> None:
+    """Keep a finished report's numbers where git sees them.
+
+    Raises:
+        InputError: there is no finished report.
+    """
+    from hls.report import Report
+
+    Report.load(folder / REPORT).save(saved)
+
+
 def _outputs(jets: Jets, upstream: Folders) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """The logits (n_jets, n_outputs) of every model, by its name in the report."""
     from compress.teach import TeacherOutputs
     from hls.csim import load_outputs
     from models.tagger import Tagger
 
-    yield "teacher", TeacherOutputs.load(upstream["teach"] / "teacher.h5").for_jets(jets).logits
+    yield "teacher", TeacherOutputs.load(upstream["teach"] / TEACHER_OUTPUTS).for_jets(jets).logits
     if "reference" in upstream:
         yield "reference_gru", Tagger.load(upstream["reference"]).predict(jets)
     for stage, name in (("distil", "student"), ("control", "control")):
         for kind in ("float", "quantized"):
             if stage in upstream:
                 yield f"{name}_{kind}", Tagger.load(upstream[stage] / kind).predict(jets)
-    yield "csim", load_outputs(upstream["csim"], jets.ids)
+    yield "csim", load_outputs(upstream["csim"] / FIRMWARE, jets.ids)
 
 
 def _jets_section(folder: Path) -> dict[str, Any]:
     pointer, file = read_json(folder / POINTER), open_jets(folder)
     counts = {f"n_{split}": sum(by_class.values()) for split, by_class in pointer["counts"].items()}
     return {"source": pointer["source"], "provenance": file.provenance, "classes": list(file.classes), **counts}
+
+
+def _firmware_sections(upstream: Folders) -> dict[str, Any]:
+    """Exactness, hardware and precision of the firmware."""
+    from hls.csim import CsimResult
+    from hls.project import Project
+
+    firmware = Project.load(upstream["csim"] / FIRMWARE)
+    result = CsimResult.load(firmware.folder / "csim" / "result.json")
+    return {"exactness": result.exactness(), "hardware": firmware.estimates, "precision": firmware.layers}
+
+
+def _copy_curves(folder: Path, upstream: Folders) -> None:
+    """The training curves beside the report, so that its page can be rendered again from this folder alone."""
+    logs = {
+        "teacher": upstream["teacher"],
+        "reference_gru": upstream.get("reference"),
+        "student_float": upstream["distil"] / "float",
+        "student_quantized": upstream["distil"] / "quantized",
+    }
+    folder.mkdir(exist_ok=True)
+    for name, source in logs.items():
+        if source is not None:
+            shutil.copyfile(source / "curves.csv", folder / f"{name}.csv")
 
 
 def _cost(upstream: Folders) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The jets of a project: a packaged sample, a file of the user's, or a simulation; checked before anything is trained."""
+"""The jets of a project: a packaged sample, a file of the user's, or a simulation, checked before any training."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,6 @@ def jets_inputs(project: ProjectFolder) -> dict[str, Any]:
     Raises:
         InputError, LayoutError: the file is missing or is not a jets file.
     """
-    import dataclasses
-
     path = given_path(project)
     inputs = dataclasses.asdict(project.config.jets)
     return inputs if path is None else {**inputs, "checksum": JetsFile(path).checksum}

@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from flow.project import CompressSection, ProjectFolder, TaggerSection, fill_architecture
-from flow.reporting import write_report
+from flow.reporting import FIRMWARE, TEACHER_OUTPUTS, write_report
 from flow.source import jets_inputs, open_jets, provide_jets
 from flow.stages import Stage
 from jets.dataset import JetsFile
 from models.students.recurrent import RecurrentSpec
 
 Folders = Mapping[str, Path]
-TEACHER_OUTPUTS = "teacher.h5"
-FIRMWARE = "firmware"
 
 
 def stages(project: ProjectFolder) -> list[Stage]:

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,14 +114,15 @@ def status(options: argparse.Namespace) -> None:
     from flow.steps import stages
 
     project = ProjectFolder.load(options.project)
-    rows = [(s.name, s.state, "" if s.seconds is None else f"{s.seconds:.0f} s") for s in Runner(stages(project), project.build).states()]
+    states = Runner(stages(project), project.build).states()
+    rows = [(state.name, state.state, "" if state.seconds is None else f"{state.seconds:.0f} s") for state in states]
     _table(project.name, ("stage", "state", "time"), rows)
 
 
 def report(options: argparse.Namespace) -> None:
     """`tagware report`."""
     from flow.project import ProjectFolder
-    from flow.steps import render_saved, save_report
+    from flow.reporting import render_saved, save_report
 
     project = ProjectFolder.load(options.project)
     folder = project.build / "report"
@@ -180,7 +182,7 @@ def _say_report(folder: Path) -> None:
     _say(f"report: {folder / 'report.html'}")
 
 
-def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Table
 

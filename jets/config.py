@@ -83,7 +83,7 @@ def fill(config_class: type[Config], mapping: Mapping[str, Any] | None, where: s
     except TagwareError as error:
         if error.where is not None:
             raise
-        raise type(error)(error.what, where, error.remedy) from None
+        raise error.at(where) from None
     except (ValueError, TypeError) as error:
         raise ConfigError(str(error), where, "correct it") from None
 

@@ -26,6 +26,10 @@ class TagwareError(Exception):
         self.what, self.where, self.remedy = what, where, remedy
         super().__init__(what)
 
+    def at(self, where: str | Path) -> TagwareError:
+        """The same error, placed at `where`."""
+        return type(self)(self.what, where, self.remedy)
+
     def __str__(self) -> str:
         line = self.what if self.where is None else f"{self.where}: {self.what}"
         return " ".join((line if self.remedy is None else f"{line}; {self.remedy}").split())

@@ -154,7 +154,7 @@ class Tagger:
         try:
             design = architecture(header["architecture"])
         except TagwareError as error:
-            raise type(error)(error.what, where, error.remedy) from None
+            raise error.at(where) from None
         config = fill(design.config_class, header["config"], where)
         tagger = cls(
             architecture=design.name,

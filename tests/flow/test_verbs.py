@@ -84,9 +84,7 @@ def test_an_unknown_stage_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "'tech'" in message and "teach" in message
 
 
-def test_import_names_an_unknown_format_and_a_missing_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_import_names_an_unknown_format_and_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "top_tagging" in refused(capsys, "import", "toptagging", tmp_path / "a.h5", tmp_path / "out.h5")
     assert "a.h5" in refused(capsys, "import", "top_tagging", tmp_path / "a.h5", tmp_path / "out.h5")
     assert list(tmp_path.iterdir()) == []
@@ -108,9 +106,7 @@ def test_simulate_names_a_wrong_option(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_taggers_and_firmware_that_are_not_there_are_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_taggers_and_firmware_that_are_not_there_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no tagger" in refused(capsys, "convert", tmp_path, tmp_path / "out")
     assert "firmware project" in refused(capsys, "csim", tmp_path)
     assert list(tmp_path.iterdir()) == []
