@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from jets.dataset import Jets, JetsFile
 from jets.errors import DataError, InputError, LayoutError
-from jets.hdf5 import hdf5_stream, open_hdf5
+from jets.hdf5 import HDF5Writer, open_hdf5
 from models.tagger import Tagger
 
 LAYOUT = "tagware-teacher-1"
@@ -126,14 +125,14 @@ def teach(tagger: Tagger, jets_file: JetsFile, out: Path, block: int = 8192) -> 
         raise DataError(what, jets_file.path, "train a teacher on these classes")
     out = Path(out)
     bar = tqdm(total=len(jets_file), desc="teach", disable=None, unit="jets", unit_scale=True)
-    with bar, hdf5_stream(out) as stream, h5py.File(stream, "w") as file:
+    ids = []
+    with bar, HDF5Writer(out, chunk=4096, compression=None) as writer:
         for jets in jets_file.slices(block):
-            for name, values in _answers(tagger, jets, jets_file.path).items():
-                _extend(file, name, values)
-            stream.check()
+            writer.append(_answers(tagger, jets, jets_file.path))
+            ids.append(jets.ids)
             bar.update(len(jets))
-        _require_distinct(file["ids"][:], jets_file.path)
-        file.attrs["tagware"] = json.dumps(_header(tagger, jets_file))
+        _require_distinct(np.concatenate(ids), jets_file.path)
+        writer.attributes["tagware"] = json.dumps(_header(tagger, jets_file))
     return TeacherOutputs.load(out)
 
 
@@ -149,17 +148,6 @@ def _answers(tagger: Tagger, jets: Jets, where: Path) -> dict[str, NDArray[Any]]
         jet = int(jets.ids[np.argmax(~np.isfinite(answers["logits"]).all(axis=1))])
         raise DataError(f"the teacher's output for jet {jet} is NaN or infinite", where, "train the teacher again")
     return answers
-
-
-def _extend(file: h5py.File, name: str, values: NDArray[Any]) -> None:
-    if name not in file:
-        file.create_dataset(
-            name, data=values, maxshape=(None, *values.shape[1:]), chunks=(4096, *values.shape[1:]), fletcher32=True
-        )
-        return
-    dataset = file[name]
-    dataset.resize(len(dataset) + len(values), axis=0)
-    dataset[-len(values) :] = values
 
 
 def _require_distinct(ids: NDArray[np.uint64], where: Path) -> None:

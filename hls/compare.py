@@ -20,7 +20,8 @@ from hls.paired import (
     mean_difference,
 )
 from jets.errors import DataError, LayoutError
-from jets.files import existing_file, replacing, storage_error
+from jets.files import existing_file
+from jets.hdf5 import HDF5Writer
 from jets.metrics import Measure, accuracy, agreement, auc, background_rejection, macro_auc
 
 LAYOUT = "tagware-scores-1"
@@ -109,18 +110,10 @@ class Scores:
         Raises:
             StorageError: the disk is full or the place cannot be written.
         """
-        import h5py
-
-        with replacing(path) as temporary:
-            try:
-                with h5py.File(temporary, "w") as file:
-                    file.attrs.update({"layout": LAYOUT, "classes": json.dumps(self.classes)})
-                    file.create_dataset("labels", data=np.asarray(self.labels, np.int16))
-                    file.create_dataset("ids", data=np.asarray(self.ids, np.uint64))
-                    for name, values in self.outputs.items():
-                        file.create_dataset(f"outputs/{name}", data=values, compression="gzip")
-            except OSError as error:
-                raise storage_error(error, path) or error from error
+        with HDF5Writer(path) as writer:
+            writer.append({"labels": np.asarray(self.labels, np.int16), "ids": np.asarray(self.ids, np.uint64)})
+            writer.append({f"outputs/{name}": values for name, values in self.outputs.items()})
+            writer.attributes |= {"layout": LAYOUT, "classes": json.dumps(self.classes)}
         return Path(path)
 
     @classmethod

@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from jets.errors import ConfigError, DataError, InputError, LayoutError, StorageError
-from jets.hdf5 import hdf5_stream, open_hdf5
+from jets.errors import ConfigError, DataError, InputError, LayoutError
+from jets.hdf5 import HDF5Writer, open_hdf5
 
 Floats = NDArray[np.floating[Any]]
 
@@ -189,18 +189,13 @@ class JetsWriter:
     """
 
     def __init__(self, path: Path, chunk: int = 1024, compression: int = 4) -> None:
-        self.path, self._chunk, self._compression = Path(path), chunk, compression
+        self.path, self.n_jets = Path(path), 0
+        self._file = HDF5Writer(self.path, chunk, compression)
         self._first: Jets | None = None
         self._digests: dict[str, Any] = {}
-        self.n_jets = 0
 
     def __enter__(self) -> JetsWriter:
-        if self.path.is_dir():
-            raise StorageError("is a folder, not a file", self.path, "name another output file")
-        with ExitStack() as stack:
-            self._stream = stack.enter_context(hdf5_stream(self.path))
-            self._file = stack.enter_context(h5py.File(self._stream, "w"))
-            self._stack = stack.pop_all()
+        self._file.__enter__()
         return self
 
     def append(self, jets: Jets) -> None:
@@ -214,35 +209,26 @@ class JetsWriter:
         if self._first is None:
             self._first = jets[:0]
         _check_same_layout(self._first, jets, self.path)
-        for name, values in _columns(jets).items():
-            self._extend(name, values)
-            self._digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(values))
-        self._stream.check()
+        columns = _columns(jets)
+        self._file.append(columns)
+        _digest(self._digests, columns)
         self.n_jets += len(jets)
-
-    def _extend(self, name: str, values: NDArray[Any]) -> None:
-        if name not in self._file:
-            self._file.create_dataset(
-                name, data=values, maxshape=(None, *values.shape[1:]), chunks=(self._chunk, *values.shape[1:]),
-                compression="gzip", compression_opts=self._compression, shuffle=True, fletcher32=True,
-            )  # fmt: skip
-            return
-        dataset = self._file[name]
-        dataset.resize(len(dataset) + len(values), axis=0)
-        dataset[-len(values) :] = values
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self._stack.__exit__(kind, error, trace)
+            self._file.__exit__(kind, error, trace)
             return
-        with self._stack:
-            if self._first is None:
-                raise DataError("there are no jets", self.path, "check the selection or the input files")
-            header = _layout(self._first) | {"n_jets": self.n_jets}
-            header |= {"checksum": _combine(self._digests, header), "provenance": dict(self._first.provenance)}
-            self._file.attrs["tagware"] = json.dumps(header)
+        with ExitStack() as stack:
+            stack.push(self._file.__exit__)
+            self._file.attributes["tagware"] = json.dumps(self._header())
+
+    def _header(self) -> dict[str, Any]:
+        if self._first is None:
+            raise DataError("there are no jets", self.path, "check the selection or the input files")
+        header = _layout(self._first) | {"n_jets": self.n_jets}
+        return header | {"checksum": _combine(self._digests, header), "provenance": dict(self._first.provenance)}
 
 
 def _columns(jets: Jets) -> dict[str, NDArray[Any]]:
@@ -278,6 +264,11 @@ def _check_same_layout(first: Jets, other: Jets, where: str | Path | None = None
         differing = [name for name, value in _layout(first).items() if _layout(other)[name] != value]
         what = differing[0] if differing else "number of constituents or in having high-level features"
         raise DataError(f"blocks of jets differ in {what}", where, "write them to separate files")
+
+
+def _digest(digests: dict[str, Any], columns: Mapping[str, NDArray[Any]]) -> None:
+    for name, values in columns.items():
+        digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(values))
 
 
 def _combine(digests: Mapping[str, Any], header: Mapping[str, Any]) -> str:
@@ -352,8 +343,7 @@ class JetsFile:
         """Raise LayoutError unless header and arrays still have the checksum they were written with."""
         digests: dict[str, Any] = {}
         for block in self.slices():
-            for name, values in _columns(block).items():
-                digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(values))
+            _digest(digests, _columns(block))
             header = _layout(block) | {"n_jets": self.n_jets}
         if not digests or _combine(digests, header) != self.checksum:
             raise LayoutError("does not have the checksum it was written with", self.path, "make or copy it again")

@@ -1,16 +1,21 @@
-"""HDF5 files that survive a full disk, and one-line errors for those that are damaged."""
+"""HDF5 files that are written whole or not at all, and one-line errors for those that are damaged."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 import h5py
+from numpy.typing import NDArray
 
-from jets.errors import InputError, LayoutError
+from jets.errors import InputError, LayoutError, StorageError
 from jets.files import existing_file, replacing, storage_error
 
 
@@ -88,20 +93,100 @@ class UnfailingStream:
 
 @contextmanager
 def hdf5_stream(path: Path) -> Iterator[UnfailingStream]:
-    """A stream for a new HDF5 file that appears at `path`, replacing an older one, only when the block succeeds.
-
-    Raises:
-        StorageError: the disk is full or the place cannot be written.
-
-    Example:
-        >>> with hdf5_stream(path) as stream, h5py.File(stream, "w") as file:  # doctest: +SKIP
-        ...     file["scores"] = scores
-    """
+    """A stream for a new HDF5 file that appears at `path`, replacing an older one, only when the block succeeds."""
     path = Path(path)
     with replacing(path) as temporary, temporary.open("w+b", buffering=0) as raw:
         stream = UnfailingStream(raw.fileno(), path)
         yield stream
         stream.check()
+
+
+@contextmanager
+def interrupts_deferred() -> Iterator[None]:
+    """Hold Ctrl-C back until the block has ended: HDF5 does not survive one while it calls a Python stream."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[tuple[int, FrameType | None]] = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if held and callable(previous):
+            previous(*held[0])
+
+
+class HDF5Writer:
+    """Appends arrays to the datasets of a new HDF5 file that appears under its name only when complete.
+
+    Use as a context manager. On any failure, a full disk and Ctrl-C among them, nothing is left behind and an older
+    file at `path` stays as it was. What is in `attributes` at the end becomes the file's attributes.
+
+    Raises:
+        StorageError: the disk is full, or `path` is a folder or cannot be written.
+
+    Example:
+        >>> with HDF5Writer(path) as writer:  # doctest: +SKIP
+        ...     for block in blocks:
+        ...         writer.append({"logits": predict(block), "ids": block.ids})
+        ...     writer.attributes["classes"] = "QCD top"
+    """
+
+    def __init__(self, path: Path, chunk: int = 1024, compression: int | None = 4) -> None:
+        self.path, self._chunk, self._compression = Path(path), chunk, compression
+        self.attributes: dict[str, Any] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        if self.path.is_dir():
+            raise StorageError("is a folder, not a file", self.path, "name another output file")
+        try:
+            with interrupts_deferred():
+                self._open()
+        except KeyboardInterrupt as interrupt:
+            self.__exit__(type(interrupt), interrupt, None)
+            raise
+        return self
+
+    def _open(self) -> None:
+        with ExitStack() as stack:
+            self._stream = stack.enter_context(hdf5_stream(self.path))
+            self._file = stack.enter_context(h5py.File(self._stream, "w"))
+            self._stack = stack.pop_all()
+
+    def append(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Add rows (n, ...) to each dataset, which is made when it is first named.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        with interrupts_deferred():
+            for name, values in columns.items():
+                self._extend(name, values)
+            self._stream.check()
+
+    def _extend(self, name: str, values: NDArray[Any]) -> None:
+        if name not in self._file:
+            self._file.create_dataset(
+                name, data=values, maxshape=(None, *values.shape[1:]), chunks=(self._chunk, *values.shape[1:]),
+                compression=None if self._compression is None else "gzip", compression_opts=self._compression,
+                shuffle=self._compression is not None, fletcher32=True,
+            )  # fmt: skip
+            return
+        dataset = self._file[name]
+        dataset.resize(len(dataset) + len(values), axis=0)
+        dataset[len(dataset) - len(values) :] = values
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with interrupts_deferred():
+            if error is not None:
+                self._stack.__exit__(kind, error, trace)
+                return
+            with self._stack:
+                self._file.attrs.update(self.attributes)
 
 
 @contextmanager

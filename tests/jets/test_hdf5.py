@@ -1,8 +1,11 @@
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import h5py
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 
 from jets.errors import InputError, LayoutError, StorageError
-from jets.hdf5 import UnfailingStream, hdf5_stream, open_hdf5
+from jets.hdf5 import HDF5Writer, UnfailingStream, hdf5_stream, interrupts_deferred, open_hdf5
 
 # Appends jets that do not compress until the place is full, and prints what came of it.
 FILL = """
@@ -88,6 +91,59 @@ def test_the_stream_writes_what_hdf5_itself_would(tmp_path: Path) -> None:
         assert np.array_equal(file["values"][:], values)
         assert file.attrs["long"] == "x" * 100_000
     assert list(tmp_path.iterdir()) == [tmp_path / "a.h5"]
+
+
+def test_appended_rows_and_attributes_come_back(tmp_path: Path) -> None:
+    values = np.arange(1000, dtype=np.float16).reshape(-1, 5)
+    for compression in (None, 4):
+        with HDF5Writer(tmp_path / "a.h5", chunk=16, compression=compression) as writer:
+            for start in range(0, 200, 30):
+                writer.append({"teacher/logits": values[start : start + 30], "ids": np.arange(200)[start : start + 30]})
+            writer.append({"teacher/logits": values[:0]})
+            writer.attributes["classes"] = "QCD top"
+        with open_hdf5(tmp_path / "a.h5") as file:
+            assert np.array_equal(file["teacher/logits"][:], values) and file["teacher/logits"].dtype == np.float16
+            assert np.array_equal(file["ids"][:], np.arange(200))
+            assert dict(file.attrs) == {"classes": "QCD top"}
+
+
+def test_ctrl_c_waits_until_a_deferred_block_has_ended() -> None:
+    done = False
+    with pytest.raises(KeyboardInterrupt), interrupts_deferred():
+        signal.raise_signal(signal.SIGINT)
+        done = True
+    assert done
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_file_can_be_written_from_a_thread(tmp_path: Path) -> None:
+    def write() -> None:
+        with HDF5Writer(tmp_path / "a.h5") as writer:
+            writer.append({"ids": np.arange(3)})
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+    with open_hdf5(tmp_path / "a.h5") as file:
+        assert file["ids"][:].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.03, 0.1, 0.2])
+def test_ctrl_c_while_writing_leaves_nothing_and_does_not_crash(tmp_path: Path, delay: float) -> None:
+    command = [sys.executable, "-c", FILL, str(tmp_path), "disk", "100000"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    deadline = time.monotonic() + 60
+    while not any(tmp_path.iterdir()):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.01)
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert errors.splitlines()[-1] == "KeyboardInterrupt"
+    assert "Exception ignored" not in errors
+    assert process.returncode in (-signal.SIGINT, 130)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_after_a_failure_the_stream_reads_back_what_was_written(tmp_path: Path) -> None:
