@@ -7,8 +7,9 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -95,7 +96,7 @@ def _make(chunks: list[_Chunk], processes: int) -> None:
         with _pool(min(processes, len(missing))) as pool:
             try:
                 for finished in as_completed([pool.submit(chunk.make) for chunk in missing]):
-                    bar.update(_result(finished))
+                    bar.update(finished.result())
             except BrokenProcessPool:
                 remedy = "run the same command again with fewer processes; finished chunks are kept"
                 raise ToolFailed("a simulation process was killed, perhaps for want of memory", None, remedy) from None
@@ -104,7 +105,7 @@ def _make(chunks: list[_Chunk], processes: int) -> None:
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """Fresh worker processes that end at once when the block fails or is interrupted."""
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _ignore_interrupt)
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _start_worker)
     try:
         yield pool
     except BaseException:
@@ -116,13 +117,16 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     pool.shutdown()
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the parent, which ends its workers."""
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, which ends its workers, and never outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _result(finished: Future[int]) -> int:
-    return finished.result()
+def _end_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _is_whole(chunk: _Chunk) -> bool:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -259,6 +263,44 @@ def test_a_killed_process_is_a_tool_failure(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(ToolFailed, match="was killed"):
         simulate(SMALL, tmp_path / "jets.h5", processes=2)
     assert not (tmp_path / "jets.h5").exists()
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import sys; from jets.simulate import SimulateConfig, simulate\n"
+        "if __name__ == '__main__':\n"
+        "    simulate(SimulateConfig(classes=('g',), n_per_class=400_000), sys.argv[1], processes=2)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    root = Path(run.__file__).parents[2]
+    parent = subprocess.Popen(
+        [sys.executable, script, tmp_path / "jets.h5"],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        start_new_session=True,
+    )
+    until(lambda: len(session_of(parent.pid)) >= 3)
+    parent.kill()
+    parent.wait()
+    until(lambda: session_of(parent.pid) == [])
+
+
+def session_of(leader: int) -> list[int]:
+    """The processes of the session that `leader` started, zombies apart."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+            if int(session) == leader and state != "Z":
+                found.append(int(stat.parent.name))
+    return found
+
+
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
 
 
 def test_a_window_that_no_jet_reaches_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
