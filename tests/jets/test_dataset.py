@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -310,6 +310,7 @@ def test_no_flipped_byte_gives_other_jets(tmp_path: Path, random_jets: MakeJets)
     assert found > 150
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_any_shape_of_jets_goes_round(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     n, k = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 5))
