@@ -69,7 +69,9 @@ def soft_targets(labels: Any, teacher_logits: Any, logits: Any, temperature: flo
 def check_shapes(teacher_logits: Any, logits: Any) -> None:
     """Raise DataError when the teacher's logits do not have the student's shape (a batch of None fits any)."""
     teacher, student = tuple(teacher_logits.shape), tuple(logits.shape)
-    fits = len(teacher) == len(student) and all(a in (b, None) or b is None for a, b in zip(teacher, student))  # noqa: B905
+    fits = len(teacher) == len(student) and all(
+        a in (b, None) or b is None for a, b in zip(teacher, student, strict=False)
+    )
     if not fits:
         what = f"the teacher's logits have shape {teacher}, the student's {student}"
         raise DataError(what, None, "teach and distil on the same classes and the same jets")
