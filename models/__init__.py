@@ -7,4 +7,4 @@ training the quantized 20x6 GRU (batches of 1024, two cores) took 22,000 jets/s 
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -6,7 +6,7 @@ import dataclasses
 import shutil
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jets.dataset import Jets, JetsFile
 from jets.errors import ConfigError, LayoutError
@@ -14,6 +14,9 @@ from jets.files import claim_folder, json_digest, read_json, write_json
 from models.registry import Architecture, architecture
 from models.tagger import Tagger
 from models.training_config import TrainConfig
+
+if TYPE_CHECKING:
+    from models.lightning_loop import JetTensors
 
 __all__ = ["TrainConfig", "train"]
 
@@ -23,8 +26,8 @@ def train(name: str, model_config: Any, jets_file: str | Path, config: TrainConf
 
     `out` becomes a `Tagger` folder that also holds `curves.csv` and `tensorboard/`. Until it is complete it holds
     `checkpoints/`; the same call after an interruption goes on from the last complete epoch, a call with other
-    settings or jets starts over. The train and validation splits are held in memory: about 2 kB a jet for 20
-    constituents.
+    settings or jets starts over. The train and validation splits are held in memory: about 2 kB a jet of 20
+    constituents, three times that while their features are computed.
 
     Args:
         name: a torch architecture of `models.registry`.
@@ -85,22 +88,24 @@ def _fit(design: Architecture, tagger: Tagger, splits: dict[str, Jets], config: 
     """The network with the weights of its best epoch."""
     import torch
 
-    from models.lightning_loop import FitModule, JetTensors, fit
+    from models.lightning_loop import FitModule, fit
     from models.training_curves import TrainingCurves
 
-    tensors = {
-        split: JetTensors(tagger_inputs, jets.labels, jets.weights)
-        for split, jets in splits.items()
-        for tagger_inputs in [design.inputs(jets, tagger.config, tagger.scaling)]
-    }
+    train_jets, validation_jets = (_tensors(design, tagger, splits[split]) for split in ("train", "validation"))
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         network = design.build(tagger.config, tagger.n_outputs)
-        module = FitModule(network, tensors["train"], tensors["validation"], config)
+        module = FitModule(network, train_jets, validation_jets, config)
         fit(module, config, checkpoints, [TrainingCurves(checkpoints.parent, len(splits["train"]))])
     best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)
     module.cpu().load_state_dict(best["state_dict"])
     return network.eval()
+
+
+def _tensors(design: Architecture, tagger: Tagger, jets: Jets) -> JetTensors:
+    from models.lightning_loop import JetTensors
+
+    return JetTensors(design.inputs(jets, tagger.config, tagger.scaling), jets.labels, jets.weights)
 
 
 def _provenance(run: dict[str, Any], source: JetsFile, splits: dict[str, Jets], out: Path) -> dict[str, Any]:
