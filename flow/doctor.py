@@ -65,7 +65,7 @@ PACKAGES = (
     Package("h5py", "jets on disk", INSTALL, required=True),
     Package("pythia8mc", "simulated jets", SIMULATE),
     Package("fastjet", "simulated jets and high-level features", SIMULATE),
-    Package("tables", "the Top Tagging reader", INSTALL),
+    Package("hdf5plugin", "public HDF5 files compressed with Blosc", INSTALL),
 )
 
 

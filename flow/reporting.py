@@ -123,6 +123,9 @@ def _cost(upstream: Folders) -> dict[str, Any]:
         f"{name}_parameters": None if folder is None else read_json(folder / "tagger.json")["n_parameters"]
         for name, folder in headers.items()
     }
-    quantization = read_json(upstream["distil"] / "quantized" / "tagger.json")["quantization"]
     seconds = {name: read_json(folder / MANIFEST)["seconds"] for name, folder in upstream.items()}
-    return {**parameters, "ebops": quantization["ebops"], "stage_seconds": seconds}
+    return {
+        **parameters,
+        "ebops": read_json(upstream["convert"] / FIRMWARE / "project.json")["ebops"],
+        "stage_seconds": seconds,
+    }

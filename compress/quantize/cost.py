@@ -24,11 +24,6 @@ class Width:
         """Bits right of the binary point."""
         return self.total - self.integer
 
-    @property
-    def magnitude(self) -> int:
-        """Bits without the sign."""
-        return self.total - self.signed
-
 
 def width_of(quantizer: Any) -> Width:
     """The type of a QKeras quantizer or of a gate's table.
@@ -80,7 +75,7 @@ def ebops(model: Any, shared_cell: bool = False) -> int:
 
     HGQ (Sun et al., arXiv:2405.00645, section III): the sum of b_i * b_j over multiplications, where the width of a
     constant is the number of bits between its highest and its lowest set bit (a zero weight costs nothing) and that of
-    a variable leaves out the sign. Matrix products and the element-wise products of the recurrent cell are counted,
+    a variable has its sign, as HGQ2 counts types that saturate. Matrix products and the element-wise products of the recurrent cell are counted,
     additions and table look-ups are not.
 
     Raises:
@@ -92,7 +87,7 @@ def ebops(model: Any, shared_cell: bool = False) -> int:
         if not (quantizers := _quantizers(layer)):
             continue
         if "output" in quantizers:
-            incoming = width_of(quantizers["output"]).magnitude
+            incoming = width_of(quantizers["output"]).total
             continue
         if incoming is None:
             raise DataError("its input is not quantized", f"layer {layer.name}", "put a QActivation before it")
@@ -105,11 +100,11 @@ def ebops(model: Any, shared_cell: bool = False) -> int:
 
 
 def _cell_ebops(cell: Any, quantizers: dict[str, Any], incoming: int) -> int:
-    state, table = (width_of(quantizers[name]).magnitude for name in ("state", "table"))
+    state, table = (width_of(quantizers[name]).total for name in ("state", "table"))
     products = incoming * constant_bits(cell.kernel, quantizers["kernel"])
     products += state * constant_bits(cell.recurrent_kernel, quantizers["recurrent_kernel"])
     if type(cell).__name__ == "QGRUCell":
-        recurrent = width_of(quantizers["recurrent_kernel"]).magnitude
+        recurrent = width_of(quantizers["recurrent_kernel"]).total
         inner = state + recurrent + int(np.ceil(np.log2(cell.units)))  # width of U h, a sum over the units
         return products + int(cell.units) * (table * inner + table * table + table * state)
     return products + int(cell.units) * (table * table + table * state + table * table)

@@ -33,9 +33,9 @@ def test_widths_of_integers_agree_with_their_binary_text(whole: int) -> None:
 def test_ebops_of_a_gru_are_the_sum_over_its_products() -> None:
     model = build_quantized(SPEC, Bits(), 1)
     fill_with(model, 0.75)  # two bits enclosed in every weight
-    per_step = 6 * 6 * 2 * 9 + 2 * 6 * 2 * 7  # inputs of 9 bits, state of 7 bits (signs left out)
-    elementwise = 2 * (8 * (7 + 7 + 1) + 8 * 8 + 8 * 7)  # r * (U h), (1 - z) * g, z * h with tables of 8 bits
-    dense = 2 * 3 * 2 * 7 + 3 * 1 * 2 * 8
+    per_step = 6 * 6 * 2 * 10 + 2 * 6 * 2 * 8  # inputs of 10 bits, state of 8 bits
+    elementwise = 2 * (9 * (8 + 8 + 1) + 9 * 9 + 9 * 8)  # r * (U h), (1 - z) * g, z * h with tables of 9 bits
+    dense = 2 * 3 * 2 * 8 + 3 * 1 * 2 * 8
     assert ebops(model) == 4 * (per_step + elementwise) + dense
     assert ebops(model, shared_cell=True) == per_step + elementwise + dense
 
@@ -43,14 +43,14 @@ def test_ebops_of_a_gru_are_the_sum_over_its_products() -> None:
 def test_ebops_of_an_lstm_are_the_sum_over_its_products() -> None:
     model = build_quantized(RecurrentSpec("lstm", units=2, dense=(), n_constituents=4), Bits(state=(12, 4)), 1)
     fill_with(model, 0.75)
-    per_step = 6 * 8 * 2 * 9 + 2 * 8 * 2 * 11 + 2 * (8 * 8 + 11 * 8 + 8 * 8)
-    assert ebops(model) == 4 * per_step + 2 * 1 * 2 * 11
+    per_step = 6 * 8 * 2 * 10 + 2 * 8 * 2 * 12 + 2 * (9 * 9 + 12 * 9 + 9 * 9)
+    assert ebops(model) == 4 * per_step + 2 * 1 * 2 * 12
 
 
 def test_zero_weights_cost_nothing_but_the_gates() -> None:
     model = build_quantized(SPEC, Bits(), 1)
     fill_with(model, 0.0)
-    assert ebops(model) == 4 * 2 * (8 * 15 + 64 + 56)
+    assert ebops(model) == 4 * 2 * (9 * 17 + 81 + 72)
 
 
 def test_every_tensor_is_listed_in_the_convention_of_ap_fixed() -> None:

@@ -1,0 +1,110 @@
+"""The whole way, small: jets → teacher → quantized student → HLS C++ → C simulation → report, through the front door."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import tagware
+from hls.report import Report
+from jets.dataset import JetsWriter
+from jets.files import read_json
+from tests.synthetic import synthetic_jets
+
+PROJECT = """
+jets: {file: jets.h5}
+teacher:
+  architecture: particle_transformer
+  config: {n_constituents: 6, width: 8, heads: 2, class_blocks: 1, embedding: [8], pair_embedding: [4]}
+  train: {epochs: 1}
+reference:
+  architecture: gru
+  config: {n_constituents: 6, units: 3, dense: [4]}
+  train: {epochs: 1}
+student: {cell: gru, units: 3, dense: [4], n_constituents: 6}
+compress:
+  distil: {float_epochs: 2, quantized_epochs: 1}
+  control: true
+hls: {name: tiny}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a tiny project."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "project.yaml").write_text(PROJECT)
+    with JetsWriter(folder / "jets.h5") as writer:
+        writer.append(synthetic_jets(3000))
+    assert tagware.main(["run", str(folder)]) == 0
+    return folder
+
+
+def test_the_report_is_complete_and_the_firmware_equals_the_student(project: Path) -> None:
+    report = Report.load(project / "build/report/report.json")
+    assert report.exactness["quantized_vs_csim"]["n_mismatch"] == 0
+    assert report.exactness["quantized_vs_csim"]["n_vectors"] == report.jets["n_test"]
+    assert report.exactness["csim_testbench"]["n_mismatch"] == 0
+    assert {"teacher", "reference_gru", "control_quantized", "student_quantized", "csim"} <= set(report.models)
+    assert (project / "build/report/report.html").stat().st_size > 100_000
+
+
+def test_effective_bit_operations_agree_between_the_student_and_the_firmware_graph(project: Path) -> None:
+    student = read_json(project / "build/distil/quantized/tagger.json")["quantization"]
+    report = Report.load(project / "build/report/report.json")
+    assert report.cost["ebops"] == student["ebops_shared_cell"] > 0
+
+
+def test_a_second_run_redoes_nothing_and_shows_the_same_table(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (project / "build").rglob("*") if path.is_file()}
+    assert tagware.main(["run", str(project)]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("is up to date") == 9
+    assert "C simulation" in captured.out and str(project / "build/report/report.html") in captured.out
+    after = {path: path.stat().st_mtime_ns for path in (project / "build").rglob("*") if path.is_file()}
+    assert {path for path in before if before[path] != after.get(path)} <= {project / "build/.lock"}
+
+
+def test_status_shows_every_stage_fresh(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tagware.main(["status", str(project)]) == 0
+    assert capsys.readouterr().out.count("fresh") == 9
+
+
+def test_csim_passes_and_a_flipped_golden_bit_fails_it(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    firmware = tmp_path / "firmware"
+    shutil.copytree(project / "build/csim/firmware", firmware)
+    assert tagware.main(["csim", str(firmware)]) == 0
+    assert json.loads(capsys.readouterr().out)["n_mismatch"] == 0
+    golden = firmware / "vectors/golden.txt"
+    header, first, *rest = golden.read_text().splitlines()
+    golden.write_text("\n".join([header, str(int(first) ^ 1), *rest]) + "\n")
+    assert tagware.main(["csim", str(firmware)]) == 1
+    assert json.loads(capsys.readouterr().out)["n_mismatch"] == 1
+
+
+def test_the_report_can_be_saved_and_put_into_a_readme(project: Path, tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("# Mine\n<!-- report:begin -->\nlast year\n<!-- report:end -->\nthe rest\n")
+    assert tagware.main(["report", str(project), "--save", "--readme", str(readme)]) == 0
+    text = readme.read_text()
+    assert "last year" not in text and "| C simulation" in text and text.endswith("the rest\n")
+    assert Report.load(project / "report.json") == Report.load(project / "build/report/report.json")
+
+
+def test_a_verb_at_a_time_gives_the_same_firmware(project: Path, tmp_path: Path) -> None:
+    jets, config = str(project / "jets.h5"), str(project / "project.yaml")
+    teacher = str(project / "build/teacher")
+    assert tagware.main(["teach", teacher, jets, str(tmp_path / "teacher.h5")]) == 0
+    taught = ["--teacher-outputs", str(tmp_path / "teacher.h5")]
+    assert tagware.main(["distil", jets, str(tmp_path / "student"), *taught, "--config", config]) == 0
+    student = str(tmp_path / "student/quantized")
+    assert tagware.main(["convert", student, str(tmp_path / "firmware"), "--config", config]) == 0
+    ours = (tmp_path / "firmware/firmware/parameters.h").read_text()
+    assert ours == (project / "build/convert/firmware/firmware/parameters.h").read_text()
