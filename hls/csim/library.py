@@ -112,7 +112,7 @@ class CompiledProject:
                 self.input.name,
                 "use the inputs of the student that was converted",
             )
-        return inputs.reshape(len(inputs), -1)
+        return inputs.reshape(len(inputs), flat[0])
 
     def _checked(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
         values = np.ascontiguousarray(self._rows(np.asarray(inputs)), np.float32)

@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,9 +109,9 @@ def load_outputs(folder: Path, ids: NDArray[np.uint64]) -> NDArray[np.float32]:
     """
     path = existing_file(Path(folder) / FOLDER / OUTPUTS, "outputs of C simulation")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
             known, outputs = stored["ids"], stored["outputs"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise LayoutError(f"cannot be read ({error})", path, "run the csim stage again") from None
     order = np.argsort(known)
     places = np.searchsorted(known, ids, sorter=order)
