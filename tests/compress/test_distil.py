@@ -28,7 +28,7 @@ from models.tagger import Tagger
 from tests.compress.conftest import MakeFile, wide_and_narrow
 
 SPEC = RecurrentSpec(units=6, dense=(8,), n_constituents=5)
-FAST = DistilConfig(float_epochs=6, quantized_epochs=3, batch_size=64, learning_rate=2e-2)
+FAST = DistilConfig(temperature=4.0, alpha=0.5, float_epochs=6, quantized_epochs=3, batch_size=64, learning_rate=2e-2)
 CONTROL = dataclasses.replace(FAST, loss="cross_entropy")
 FitCalls = list[str]
 
