@@ -75,8 +75,8 @@ def ebops(model: Any, shared_cell: bool = False) -> int:
 
     HGQ (Sun et al., arXiv:2405.00645, section III): the sum of b_i * b_j over multiplications, where the width of a
     constant is the number of bits between its highest and its lowest set bit (a zero weight costs nothing) and that of
-    a variable has its sign, as HGQ2 counts types that saturate. Matrix products and the element-wise products of the recurrent cell are counted,
-    additions and table look-ups are not.
+    a variable has its sign, as HGQ2 counts types that saturate. Matrix products and the element-wise products of the
+    recurrent cell are counted, additions and table look-ups are not.
 
     Raises:
         DataError: a product whose input was never quantized.
