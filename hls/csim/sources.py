@@ -19,7 +19,8 @@ FOLDER, BUILD, VECTORS = "csim", "build", "vectors"
 
 COMMON_FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-DNDEBUG", "-I.", f"-I{FOLDER}")
 """No fused multiply-add: the tables of the activations are computed in floating point, as everywhere else."""
-FAST_FLAGS = ("-std=c++20", *COMMON_FLAGS, f"-I{FAST_TYPES}", "-Ifirmware/ap_types")
+FAST_FLAGS = ("-std=c++20", "-fwrapv", *COMMON_FLAGS, f"-I{FAST_TYPES}", "-Ifirmware/ap_types")
+"""Indices that wrap let g++ 12 see that the weights of a layer lie side by side: twice as fast."""
 VENDOR_FLAGS = ("-std=c++20", *COMMON_FLAGS, "-Ifirmware/ap_types")
 
 
