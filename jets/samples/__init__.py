@@ -7,6 +7,7 @@ from pathlib import Path
 from jets.errors import InputError
 
 SAMPLES = ("top_qcd", "five_class")
+FOLDER = Path(__file__).parent
 
 
 def sample_path(name: str) -> Path:
@@ -17,7 +18,7 @@ def sample_path(name: str) -> Path:
     """
     if name not in SAMPLES:
         raise InputError(f"unknown sample {name!r}", None, f"packaged samples: {', '.join(SAMPLES)}")
-    path = Path(__file__).parent / f"{name}.h5"
+    path = FOLDER / f"{name}.h5"
     if not path.is_file():
         raise InputError(f"the sample {name!r} is not there", path, "make it again with `python -m jets.samples`")
     return path

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from jets.samples import FOLDER
 from jets.samples.make import SAMPLE_CONFIGS, make_sample
 
 
 def main(arguments: list[str]) -> None:
     """Write every sample into the folder that is named, or beside this file."""
-    folder = Path(arguments[0]) if arguments else Path(__file__).parent
+    folder = Path(arguments[0]) if arguments else FOLDER
     for sample in SAMPLE_CONFIGS:
         make_sample(sample, folder)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,11 +27,15 @@ class Sample:
 
 
 SAMPLE_CONFIGS = (
-    Sample("top_qcd", SimulateConfig(classes=("QCD", "top"), n_per_class=36_000, n_constituents=20, seed=2026)),
+    Sample("top_qcd", SimulateConfig(classes=("QCD", "top"), n_per_class=36_000, n_constituents=20)),
     Sample(
         "five_class",
         SimulateConfig(
-            classes=("g", "q", "W", "Z", "t"), n_per_class=2_400, n_constituents=8, seed=2026, high_level=True
+            classes=("g", "q", "W", "Z", "t"),
+            n_per_class=2_400,
+            pt_gev=(950.0, 1050.0),
+            n_constituents=8,
+            high_level=True,
         ),
     ),
 )
@@ -41,13 +44,16 @@ SAMPLE_CONFIGS = (
 def make_sample(sample: Sample, folder: Path, processes: int | None = None) -> Path:
     """Simulate one sample and write `<folder>/<name>.h5`, rounded; the same sample gives the same file.
 
+    An interrupted run goes on where it stopped.
+
     Raises:
         ToolNotFound: the simulation is not installed.
         StorageError: the disk is full or the folder cannot be written.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        full = simulate(sample.config, Path(temporary) / "full.h5", processes)
-        return round_sample(full, Path(folder) / f"{sample.name}.h5")
+    full = simulate(sample.config, Path(folder) / f"{sample.name}.full.h5", processes)
+    out = round_sample(full, Path(folder) / f"{sample.name}.h5")
+    full.unlink()
+    return out
 
 
 def round_sample(full: Path, out: Path) -> Path:
