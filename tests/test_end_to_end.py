@@ -1,4 +1,4 @@
-"""The whole way, small: jets → teacher → quantized student → HLS C++ → C simulation → report, through the front door."""
+"""The whole way, small, through the front door: jets, teacher, quantized student, HLS C++, C simulation, report."""
 
 from __future__ import annotations
 
