@@ -24,8 +24,7 @@ from models.teachers.particle_transformer import ParticleTransformerConfig
 from models.teachers.recurrent import RecurrentConfig
 from models.training import TrainConfig, train
 from models.training_curves import TrainingCurves, read_curves
-
-from .conftest import synthetic_jets
+from tests.synthetic import synthetic_jets
 
 GRU = RecurrentConfig(units=8, dense=(8,), n_constituents=12)
 QUICK = TrainConfig(epochs=4, batch_size=100, learning_rate=1e-2, accelerator="cpu")
