@@ -97,7 +97,7 @@ def test_every_operation_gives_the_vendors_bits(tmp_path_factory: pytest.TempPat
 
 
 @pytest.mark.long
-@settings(DRAWN, max_examples=24)
+@settings(DRAWN, max_examples=12)
 @given(cases(MANY))
 def test_every_operation_gives_the_vendors_bits_for_many_types(
     tmp_path_factory: pytest.TempPathFactory, text: str
