@@ -34,8 +34,10 @@ from models.tagger import Tagger
 WAYS = ("soft_targets", "cross_entropy")
 MODELS = ("float", "quantized")
 WORKING_POINTS = (0.3, 0.5)
-REPLICAS = 300
+NUMBERS = ("AUC", *(f"ln(1/eps_B) at {point}" for point in WORKING_POINTS))
+REPLICAS = 200
 Scores = NDArray[np.float32]
+Pairs = Sequence[tuple[Scores, Scores]]
 
 
 def teacher_outputs(teacher: Path, jets_file: JetsFile, folder: Path) -> TeacherOutputs:
@@ -64,46 +66,45 @@ def measures(scores: Scores, labels: NDArray[Any]) -> dict[str, Measure]:
     return found | {f"rejection_{point}": background_rejection(scores, labels, point) for point in WORKING_POINTS}
 
 
-def log_rejections(scores: Scores, labels: NDArray[Any]) -> NDArray[np.float64]:
-    """ln(1/eps_B) at each working point; half a jet stands for none."""
+def numbers(scores: Scores, labels: NDArray[Any]) -> NDArray[np.float64]:
+    """AUC, then ln(1/eps_B) at each working point, where half a jet stands for none."""
     signal, background = scores[labels == 1], scores[labels == 0]
     cuts = np.quantile(signal, [1 - point for point in WORKING_POINTS])
     passing = np.array([(background >= cut).sum() for cut in cuts])
-    return np.log(len(background) / np.maximum(passing, 0.5))
+    return np.array([auc(scores, labels).value, *np.log(len(background) / np.maximum(passing, 0.5))])
 
 
-def bootstrap_error(
-    pairs: Sequence[tuple[Scores, Scores]], labels: NDArray[Any], rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Error of the mean over seeds of ln(rejection distilled / control) from the finite test split."""
-    replicas = []
-    for _ in range(REPLICAS):
-        rows = rng.integers(0, len(labels), len(labels))
-        gains = [log_rejections(a[rows], labels[rows]) - log_rejections(b[rows], labels[rows]) for a, b in pairs]
-        replicas.append(np.mean(gains, axis=0))
-    return np.std(replicas, axis=0, ddof=1)
+def mean_gain(pairs: Pairs, labels: NDArray[Any], rows: NDArray[np.intp] | slice = slice(None)) -> NDArray[np.float64]:
+    """`numbers` of the first less those of the second, averaged over the pairs."""
+    return np.mean([numbers(a[rows], labels[rows]) - numbers(b[rows], labels[rows]) for a, b in pairs], axis=0)
 
 
-def paired(differences: Sequence[float], from_jets: float = 0.0) -> dict[str, float]:
-    """Mean over seeds, the error from their scatter, the one from the test jets, and both in quadrature."""
-    values = np.array(differences)
-    scatter = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
-    total = float(np.hypot(scatter, from_jets))
-    return {"mean": float(values.mean()), "error_seeds": scatter, "error_jets": from_jets, "error": total}
+def paired(pairs: Pairs, labels: NDArray[Any]) -> dict[str, dict[str, float]]:
+    """Mean difference over seeds of each of `numbers`; errors from their scatter, from the test jets, and both."""
+    rng = np.random.default_rng(1)
+    gains = np.array([mean_gain([pair], labels) for pair in pairs])
+    replicas = [mean_gain(pairs, labels, rng.integers(0, len(labels), len(labels))) for _ in range(REPLICAS)]
+    seeds = gains.std(axis=0, ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.full(len(NUMBERS), np.nan)
+    jets = np.std(replicas, axis=0, ddof=1)
+    columns = zip(NUMBERS, gains.mean(axis=0), seeds, jets, strict=True)
+    return {
+        name: {"mean": float(g), "error_seeds": float(s), "error_jets": float(j), "error": float(np.hypot(s, j))}
+        for name, g, s, j in columns
+    }
 
 
-def summary(scores: Mapping[int, Mapping[tuple[str, str], Scores]], labels: NDArray[Any]) -> dict[str, Any]:
-    """The paired gains of the quantized students and what quantization costs."""
-    pairs = [(s["soft_targets", "quantized"], s["cross_entropy", "quantized"]) for s in scores.values()]
-    from_jets = bootstrap_error(pairs, labels, np.random.default_rng(1))
-    gains = np.array([log_rejections(a, labels) - log_rejections(b, labels) for a, b in pairs])
-    found: dict[str, Any] = {"auc_gain": paired([auc(a, labels).value - auc(b, labels).value for a, b in pairs])}
-    for place, point in enumerate(WORKING_POINTS):
-        found[f"ln_rejection_{point}_gain"] = paired(list(gains[:, place]), float(from_jets[place]))
-    for way in WAYS:
-        losses = [auc(s[way, "quantized"], labels).value - auc(s[way, "float"], labels).value for s in scores.values()]
-        found[f"auc_quantized_minus_float_{way}"] = paired(losses)
-    return found
+def summary(
+    scores: Mapping[int, Mapping[tuple[str, str], Scores]], labels: NDArray[Any]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """What the teacher brings to the quantized student, and what quantization costs."""
+
+    def compare(first: tuple[str, str], second: tuple[str, str]) -> dict[str, dict[str, float]]:
+        return paired([(found[first], found[second]) for found in scores.values()], labels)
+
+    return {
+        "distilled - control, quantized": compare(("soft_targets", "quantized"), ("cross_entropy", "quantized")),
+        "quantized - float, distilled": compare(("soft_targets", "quantized"), ("soft_targets", "float")),
+    }
 
 
 def row(name: str, found: Mapping[str, Measure]) -> str:
@@ -134,9 +135,10 @@ def run(options: argparse.Namespace) -> None:
             table[name] = measures(values, jets.labels)
             print(row(name, table[name]), flush=True)
     gains = summary(scores, jets.labels)
-    for name, gain in gains.items():
-        parts = f"(seeds {gain['error_seeds']:.4f}, jets {gain['error_jets']:.4f})"
-        print(f"{name:42s}{gain['mean']:+.4f} ± {gain['error']:.4f} {parts}")
+    for name, differences in gains.items():
+        for number, gain in differences.items():
+            parts = f"(seeds {gain['error_seeds']:.4f}, jets {gain['error_jets']:.4f})"
+            print(f"{name:32s}{number:24s}{gain['mean']:+.4f} ± {gain['error']:.4f} {parts}")
     settings = {"distil": dataclasses.asdict(section.distil), "bits": dataclasses.asdict(section.bits)}
     measured = {name: {key: dataclasses.asdict(value) for key, value in found.items()} for name, found in table.items()}
     record = {"jets": jets_file.checksum, "n_test": len(jets), "settings": settings, "models": measured, "gains": gains}

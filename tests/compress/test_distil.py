@@ -113,12 +113,11 @@ def test_the_weights_are_those_of_the_best_epoch(finished: Path, jets_file: Jets
 def test_the_same_seed_gives_the_same_student(
     finished: Path, jets_file: JetsFile, outputs: TeacherOutputs, tmp_path: Path
 ) -> None:
-    again = distil(SPEC, Bits(), jets_file, outputs, FAST, tmp_path / "again")
+    distil(SPEC, Bits(), jets_file, outputs, FAST, tmp_path / "again")
     for name in ("float", "quantized"):
         before, after = (Tagger.load(folder / name).network.get_weights() for folder in (finished, tmp_path / "again"))
         for ours, theirs in zip(before, after, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
-    assert again.quantization == Tagger.load(finished / "quantized").quantization
+            np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.long
