@@ -3,13 +3,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 
 from jets.dataset import FOUR_VECTOR, IDENTITY, Jets
-
-# A busy machine is slow, not wrong.
-settings.register_profile("tagware", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("tagware")
 
 
 @pytest.fixture
