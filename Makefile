@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --constraint constraints.txt
-export PYTHONWARNINGS ?=
+CPP := $(wildcard hls/*/*.h hls/*/*/*.h hls/*/*/*/*.h hls/*/*/*.cpp tests/hls/*.cpp tests/hls/*/*.h tests/hls/*/*.cpp tests/hls/*/*/*.h)
 
 .PHONY: demo test test-long lint format setup clean
 
@@ -23,10 +23,12 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/clang-format --dry-run --Werror $(CPP)
 
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(CPP)
 
 setup: $(VENV)/.installed
 
