@@ -36,8 +36,8 @@ class DistilConfig:
 
     The defaults suit a student too small to learn all that its teacher knows, and a teacher much better than it: the
     teacher's probabilities alone, unsoftened. On the validation split of the packaged top/QCD jets the float 20x6 GRU
-    had AUC .9555 with them, .9551 with alpha = 0.5, .9547 at temperature 4 and .9541 with the labels alone (one seed, 25
-    epochs at 5e-3). Give the labels a weight when the teacher is in doubt.
+    had AUC .9555 with them, .9551 with alpha = 0.5, .9547 at temperature 4 and .9541 with the labels alone (one seed,
+    25 epochs at 5e-3). Give the labels a weight when the teacher is in doubt.
 
     Attributes:
         loss: "soft_targets" (see `compress.losses.soft_targets`) or "cross_entropy", the control without a teacher.
