@@ -137,8 +137,8 @@ def run(options: argparse.Namespace) -> None:
     gains = summary(scores, jets.labels)
     for name, differences in gains.items():
         for number, gain in differences.items():
-            parts = f"(seeds {gain['error_seeds']:.4f}, jets {gain['error_jets']:.4f})"
-            print(f"{name:32s}{number:24s}{gain['mean']:+.4f} ± {gain['error']:.4f} {parts}")
+            parts = f"(seeds {gain['error_seeds']:.5f}, jets {gain['error_jets']:.5f})"
+            print(f"{name:32s}{number:24s}{gain['mean']:+.5f} ± {gain['error']:.5f} {parts}")
     settings = {"distil": dataclasses.asdict(section.distil), "bits": dataclasses.asdict(section.bits)}
     measured = {name: {key: dataclasses.asdict(value) for key, value in found.items()} for name, found in table.items()}
     record = {"jets": jets_file.checksum, "n_test": len(jets), "settings": settings, "models": measured, "gains": gains}
