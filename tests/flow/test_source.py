@@ -1,0 +1,69 @@
+"""The jets of a project are checked before anything is trained on them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flow.project import ProjectFolder
+from flow.source import POINTER, count_jets, jets_inputs, open_jets, provide_jets
+from jets.dataset import Jets, JetsFile, JetsWriter, split_of
+from jets.errors import DataError, LayoutError
+from jets.files import read_json
+from tests.synthetic import synthetic_jets
+
+
+def project(folder: Path, jets: Jets) -> ProjectFolder:
+    """A project on these jets."""
+    (folder / "project.yaml").write_text("jets: {file: jets.h5}\n")
+    with JetsWriter(folder / "jets.h5") as writer:
+        writer.append(jets)
+    return ProjectFolder.load(folder)
+
+
+def test_the_pointer_leads_to_the_same_jets_and_counts_them(tmp_path: Path) -> None:
+    mine = project(tmp_path, synthetic_jets(400))
+    (tmp_path / "stage").mkdir()
+    provide_jets(mine, tmp_path / "stage")
+    file = open_jets(tmp_path / "stage")
+    counts = read_json(tmp_path / "stage" / POINTER)["counts"]
+    assert file.n_jets == sum(sum(by_class.values()) for by_class in counts.values()) == 400
+    assert min(counts["test"].values()) > 30
+
+
+def test_a_class_that_is_absent_from_a_split_is_named(tmp_path: Path) -> None:
+    jets = synthetic_jets(400)
+    only_train = (jets.labels == 0) | (split_of(jets.ids) == 0)
+    with JetsWriter(tmp_path / "jets.h5") as writer:
+        writer.append(jets[only_train])
+    with pytest.raises(DataError, match="class 'top' has no jets in the validation split"):
+        count_jets(JetsFile(tmp_path / "jets.h5"))
+
+
+def test_other_jets_under_the_same_name_are_noticed(tmp_path: Path) -> None:
+    mine = project(tmp_path, synthetic_jets(400))
+    (tmp_path / "stage").mkdir()
+    provide_jets(mine, tmp_path / "stage")
+    before = jets_inputs(mine)
+    project(tmp_path, synthetic_jets(400, seed=5))
+    assert jets_inputs(mine) != before
+    with pytest.raises(LayoutError, match="other jets"):
+        open_jets(tmp_path / "stage")
+
+
+def test_a_flipped_byte_in_the_jets_is_noticed(tmp_path: Path) -> None:
+    mine = project(tmp_path, synthetic_jets(400))
+    content = bytearray((tmp_path / "jets.h5").read_bytes())
+    rng = np.random.default_rng(1)
+    (tmp_path / "stage").mkdir()
+    noticed = 0
+    for place in rng.integers(len(content) // 2, len(content), 5):
+        damaged = content.copy()
+        damaged[place] ^= 0xFF
+        (tmp_path / "jets.h5").write_bytes(damaged)
+        try:
+            provide_jets(mine, tmp_path / "stage")
+            assert (JetsFile(tmp_path / "jets.h5").read().constituents == synthetic_jets(400).constituents).all()
+        except LayoutError:
+            noticed += 1
+    assert noticed > 0
