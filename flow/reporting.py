@@ -15,6 +15,7 @@ from flow.source import POINTER, open_jets
 from flow.stages import MANIFEST
 from jets.dataset import Jets
 from jets.files import read_json
+from models.keras_start import start_keras
 
 REPORT, PAGE, SCORES = "report.json", "report.html", "scores.h5"
 CURVES = "curves"
@@ -29,6 +30,7 @@ def write_report(project: ProjectFolder, folder: Path, upstream: Folders) -> Non
     from hls.compare import Scores, physics
     from hls.report import Report, installed_versions
 
+    start_keras()
     jets = open_jets(upstream["jets"]).read("test").require_classes("test split")
     outputs = dict(_outputs(jets, upstream))
     scores = Scores(jets.labels, jets.ids, jets.classes, outputs)

@@ -14,6 +14,7 @@ from flow.reporting import FIRMWARE, TEACHER_OUTPUTS, write_report
 from flow.source import jets_inputs, open_jets, provide_jets
 from flow.stages import Stage
 from jets.dataset import JetsFile
+from models.keras_start import start_keras
 from models.students.recurrent import RecurrentSpec
 
 Folders = Mapping[str, Path]
@@ -58,6 +59,7 @@ def distil_student(
     from compress.distil import distil
     from compress.teach import TeacherOutputs
 
+    start_keras()
     file = jets if isinstance(jets, JetsFile) else JetsFile(jets)
     if teacher_outputs is None:
         section = _without_teacher(section)
@@ -92,6 +94,7 @@ def _distil(spec: RecurrentSpec, section: CompressSection, folder: Path, upstrea
 def _convert(project: ProjectFolder, folder: Path, upstream: Folders) -> None:
     from hls.convert import convert
 
+    start_keras()
     config = project.config.hls
     jets = open_jets(upstream["jets"]).read("test", limit=config.self_check.n_jets)
     convert(upstream["distil"] / "quantized", config, folder / FIRMWARE, jets)
@@ -102,6 +105,7 @@ def _csim(folder: Path, upstream: Folders) -> None:
     from hls.csim import run_csim
     from hls.project import Project
 
+    start_keras()
     firmware = folder / FIRMWARE
     shutil.rmtree(firmware, ignore_errors=True)
     shutil.copytree(upstream["convert"] / FIRMWARE, firmware)

@@ -12,6 +12,7 @@ from typing import Any
 
 from jets.config import fill, read_yaml
 from jets.errors import InputError
+from models.keras_start import start_keras
 
 
 def simulate(options: argparse.Namespace) -> None:
@@ -79,6 +80,7 @@ def convert(options: argparse.Namespace) -> None:
     from hls.project import HlsConfig
     from jets.dataset import JetsFile
 
+    start_keras()
     where = options.config or "tagware convert"
     config = fill(HlsConfig, _section(options.config, "hls"), f"{where}: hls")
     jets = JetsFile(options.jets).read(limit=config.self_check.n_jets) if options.jets else None

@@ -120,7 +120,8 @@ def claim_folder(folder: Path) -> Path:
         if folder.is_dir():
             _check_ours(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / OWNER_MARK).touch()
+        if not (folder / OWNER_MARK).exists():
+            (folder / OWNER_MARK).touch()
     except OSError as error:
         raise storage_error(error, folder) or error from error
     return folder
