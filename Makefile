@@ -13,10 +13,10 @@ demo: setup
 	$(BIN)/tagware run firmware_projects/top_gru
 
 test: setup
-	$(BIN)/python -m pytest -n 2 -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
 
 test-long: setup
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
 
 lint: setup
 	$(BIN)/ruff format --check .

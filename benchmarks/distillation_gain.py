@@ -1,6 +1,6 @@
 """What a teacher brings: the quantized student distilled against the same student trained on the labels alone.
 
-    python benchmarks/distillation_gain.py --teacher TAGGER_FOLDER --folder /tmp/distillation_gain --seeds 1 2 3
+    python benchmarks/distillation_gain.py --teacher TAGGER_FOLDER --folder OUT --seeds 1 2 3
 
 For every seed the student is trained twice, with soft targets and with cross entropy only, from the same initial
 weights and with the same epochs. Printed, and written to `distillation_gain.json` in the folder: AUC and background

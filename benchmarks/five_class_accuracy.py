@@ -1,6 +1,6 @@
 """Five-class accuracy of a plain 64-32-32 network on the 16 high-level features: how the detector cards are calibrated.
 
-    python benchmarks/five_class_accuracy.py none light cms --n-per-class 12000 --folder /tmp/five_class
+    python benchmarks/five_class_accuracy.py none light cms --n-per-class 12000 --folder OUT
 
 simulates g, q, W, Z, t jets with each card (or takes the file of an earlier run from the folder), trains on 60 % of
 them with early stopping on 10 % and prints the accuracy on the other 30 %. Published for the same network and features

@@ -14,6 +14,8 @@ from jets.dataset import JetsWriter
 from jets.files import read_json
 from tests.synthetic import synthetic_jets
 
+pytestmark = pytest.mark.xdist_group("end to end")  # one run serves every test
+
 PROJECT = """
 jets: {file: jets.h5}
 teacher:
