@@ -1,0 +1,42 @@
+"""Every committed project runs again from its project.yaml alone and keeps what its saved report promises."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tagware
+from hls.report import Report
+
+ROOT = Path(__file__).parents[1]
+PROJECTS = sorted(path.parent for path in ROOT.glob("firmware_projects/*/project.yaml"))
+
+
+def apart(first: dict[str, Any], second: dict[str, Any]) -> float:
+    """The difference of two measures of the same jets in units of one's statistical error."""
+    return abs(first["value"] - second["value"]) / math.hypot(first["error"], second["error"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)
+def test_a_project_runs_again_to_its_saved_report(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / project.name
+    folder.mkdir()
+    shutil.copyfile(project / "project.yaml", folder / "project.yaml")
+    assert tagware.main(["run", str(folder)]) == 0
+    saved, made = Report.load(project / "report.json"), Report.load(folder / "build/report/report.json")
+    assert made.jets == saved.jets
+    assert made.precision == saved.precision
+    assert made.exactness["csim_testbench"]["n_mismatch"] == 0
+    assert made.exactness["quantized_vs_csim"]["n_mismatch"] == saved.exactness["quantized_vs_csim"]["n_mismatch"]
+    for model in saved.models:  # another processor rounds training differently: the physics must agree, not the bits
+        assert apart(made.physics[model]["auc"], saved.physics[model]["auc"]) < 3, model
+    quantized, simulated = (made.physics[model]["auc"]["value"] for model in ("student_quantized", "csim"))
+    assert abs(simulated - quantized) <= 0.003
+    assert abs(quantized - made.physics["student_float"]["auc"]["value"]) <= 0.01
+    assert made.jets["n_test"] >= 20_000
+    assert made.cost["student_parameters"] <= 3200
