@@ -1,4 +1,4 @@
-"""The README says what is true: its commands parse, its links lead somewhere, its numbers come from the saved report."""
+"""The README says what is true: commands parse, links lead somewhere, numbers come from the saved report."""
 
 import re
 import shlex
