@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jets.dataset import Jets, JetsFile
 from jets.errors import DataError, InputError, LayoutError
-from jets.hdf5 import HDF5Writer, open_hdf5
+from jets.hdf5 import HDF5Writer, open_hdf5, require_replaceable
 from models.tagger import Tagger
 
 LAYOUT = "tagware-teacher-1"
@@ -116,7 +116,7 @@ def teach(tagger: Tagger, jets_file: JetsFile, out: Path, block: int = 8192) -> 
 
     Raises:
         DataError: the tagger's classes are not the file's, two jets share an id, or an output is NaN or infinite.
-        StorageError: the disk is full or `out` cannot be written.
+        StorageError: the disk is full, `out` cannot be written, or it is a file that is not ours.
     """
     from tqdm import tqdm
 
@@ -124,6 +124,7 @@ def teach(tagger: Tagger, jets_file: JetsFile, out: Path, block: int = 8192) -> 
         what = f"the teacher knows the classes {', '.join(tagger.classes)}, the jets {', '.join(jets_file.classes)}"
         raise DataError(what, jets_file.path, "train a teacher on these classes")
     out = Path(out)
+    require_replaceable(out, "tagware-teacher-", "a file of teacher outputs")
     bar = tqdm(total=len(jets_file), desc="teach", disable=None, unit="jets", unit_scale=True)
     ids = []
     with bar, HDF5Writer(out, chunk=4096, compression=None) as writer:

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from jets import hdf5
 from jets.errors import ConfigError, DataError, InputError, LayoutError
 from jets.hdf5 import HDF5Writer, open_hdf5
 
@@ -174,6 +175,11 @@ def _split_index(name: str) -> int:
     if name not in SPLITS:
         raise InputError(f"unknown split {name!r}", None, f"use one of {', '.join(SPLITS)}")
     return SPLITS.index(name)
+
+
+def require_replaceable(path: Path) -> None:
+    """Raise StorageError when there is a file at `path` and it is not a jets file of ours."""
+    hdf5.require_replaceable(path, "tagware-jets-", "a jets file")
 
 
 class JetsWriter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import threading
@@ -187,6 +188,23 @@ class HDF5Writer:
                 return
             with self._stack:
                 self._file.attrs.update(self.attributes)
+
+
+def require_replaceable(path: Path, layout: str, what: str) -> None:
+    """Refuse to overwrite what is not ours: a file at `path` must have a layout that starts with `layout`.
+
+    Raises:
+        StorageError: another file is there (a folder is left to the writer to refuse).
+    """
+    if not path.exists() or path.is_dir():
+        return
+    try:
+        with open_hdf5(path) as file:
+            ours = str(json.loads(file.attrs["tagware"])["layout"]).startswith(layout)
+    except (InputError, ValueError, TypeError, KeyError):
+        ours = False
+    if not ours:
+        raise StorageError(f"is not {what} that tagware wrote", path, "name another output file")
 
 
 @contextmanager

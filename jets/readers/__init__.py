@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jets.dataset import Jets, JetsWriter
+from jets.dataset import Jets, JetsWriter, require_replaceable
 from jets.errors import ConfigError, DataError, InputError
 from jets.readers import hls4ml_lhc_jets, top_tagging
 
@@ -52,12 +52,13 @@ def import_jets(format: str, paths: Sequence[Path], out: Path) -> Path:
         InputError: no files, or two of the same name.
         LayoutError: a file that is not in the format, or is damaged.
         DataError: no jets, NaN, negative energy or pT, or a class that no jet has.
-        StorageError: `out` cannot be written.
+        StorageError: `out` cannot be written, or is a file that is not ours.
     """
     from tqdm import tqdm
 
     reader = _reader(format)
     files = _files(paths, Path(out))
+    require_replaceable(Path(out))
     counts = {path: reader.count(path) for path in files}
     where = ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
     if not any(counts.values()):

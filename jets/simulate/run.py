@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from jets.dataset import Jets, JetsFile, JetsWriter, concatenate
+from jets.dataset import Jets, JetsFile, JetsWriter, concatenate, require_replaceable
 from jets.errors import ConfigError, InputError, ToolFailed
 from jets.files import claim_folder, json_digest
 from jets.simulate.chunk import MATCH_DISTANCE, PT_BINS, simulate_chunk
@@ -55,7 +55,7 @@ def simulate(config: SimulateConfig, out: str | Path, processes: int | None = No
     Raises:
         ToolNotFound: pythia8mc, fastjet or awkward is not installed.
         ConfigError: hardly any event has a jet in the pT window, or `processes` is below 1.
-        StorageError: the disk is full or `out` cannot be written.
+        StorageError: the disk is full, `out` cannot be written, or it is a file that is not ours.
         ToolFailed: a worker process was killed.
     """
     processes = (os.cpu_count() or 1) if processes is None else processes
@@ -64,6 +64,7 @@ def simulate(config: SimulateConfig, out: str | Path, processes: int | None = No
     out = Path(out)
     if out.is_dir():
         raise InputError("is a folder, not a file", out, "name a file that ends in .h5")
+    require_replaceable(out)
     provenance = _provenance(config)
     parts = claim_folder(out.with_name(out.name + ".parts"))
     work = claim_folder(parts / json_digest(provenance)[:16])

@@ -59,6 +59,13 @@ def test_outputs_follow_the_jets_in_any_order(outputs_path: Path, jets_file: Jet
     np.testing.assert_array_equal(outputs.for_jets(jets[order]).ids, jets.ids[order])
 
 
+def test_jets_are_not_overwritten_with_teacher_outputs(teacher: Tagger, jets_file: JetsFile) -> None:
+    content = jets_file.path.read_bytes()
+    with pytest.raises(StorageError, match="is not a file of teacher outputs that tagware wrote"):
+        teach(teacher, jets_file, jets_file.path)
+    assert jets_file.path.read_bytes() == content
+
+
 def test_a_keras_teacher_leaves_out_the_embedding(jets_file: JetsFile, tmp_path: Path) -> None:
     outputs = teach(tagger_for(jets_file, "recurrent_student"), jets_file, tmp_path / "t.h5")
     assert len(outputs) == len(jets_file)

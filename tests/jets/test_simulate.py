@@ -250,6 +250,14 @@ def test_a_folder_as_output_is_an_error(tmp_path: Path) -> None:
         simulate(SMALL, tmp_path, processes=1)
 
 
+def test_a_file_that_is_not_ours_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(StorageError, match=r"notes\.txt: is not a jets file that tagware wrote"):
+        simulate(SMALL, tmp_path / "notes.txt", processes=1)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 def test_a_foreign_parts_folder_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "jets.h5.parts").mkdir()
     (tmp_path / "jets.h5.parts" / "mine.txt").write_text("mine")

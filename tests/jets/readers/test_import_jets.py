@@ -56,6 +56,14 @@ def test_a_second_import_into_the_folder_does_not_read_its_own_output(tmp_path: 
     assert JetsFile(import_jets("top_tagging", [tmp_path / "in"], out)).checksum == first
 
 
+@pytest.mark.parametrize("named_alone", [True, False])
+def test_a_public_file_is_never_overwritten(tmp_path: Path, files: list[Path], named_alone: bool) -> None:
+    content = files[1].read_bytes()
+    with pytest.raises(StorageError, match=r"val\.h5: is not a jets file that tagware wrote; name another output file"):
+        import_jets("top_tagging", files[:1] if named_alone else [tmp_path / "in"], files[1])
+    assert files[1].read_bytes() == content
+
+
 def test_an_unknown_format_is_named_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="unknown format 'top_taging'; did you mean 'top_tagging'"):
         import_jets("top_taging", [], tmp_path / "jets.h5")
