@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jets.dataset import Jets, JetsFile
-from jets.errors import ConfigError, LayoutError
+from jets.errors import ConfigError, InputError, StorageError
 from jets.files import claim_folder, json_digest, read_json, write_json
 from models.registry import Architecture, architecture
 from models.tagger import Tagger
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from models.lightning_loop import JetTensors
 
 __all__ = ["TrainConfig", "train"]
+
+CLAIM_SECONDS = 300
 
 
 def train(name: str, model_config: Any, jets_file: str | Path, config: TrainConfig, out: Path) -> Tagger:
@@ -54,15 +58,33 @@ def train(name: str, model_config: Any, jets_file: str | Path, config: TrainConf
         "training": dataclasses.asdict(config),
         "jets_checksum": source.checksum,
     }
-    checkpoints = _claim_checkpoints(claim_folder(out), json_digest(run))
+    first = _is_first_process(config)
+    checkpoints = _claim_checkpoints(claim_folder(out), json_digest(run)) if first else _await_checkpoints(out, run)
     scaling = design.fit_scaling(splits["train"], model_config)
     untrained = Tagger(name, model_config, source.classes, scaling, None, "torch")
     network = _fit(design, untrained, splits, config, checkpoints)
     record = _provenance(run, source, splits, out)
     tagger = dataclasses.replace(untrained, network=network, provenance=record)
-    tagger.save(out)
-    shutil.rmtree(checkpoints)
+    _meet()  # every process has read the best checkpoint
+    if first:
+        tagger.save(out)
+        shutil.rmtree(checkpoints)
+    _meet()
     return tagger
+
+
+def _is_first_process(config: TrainConfig) -> bool:
+    """Whether this process writes `out`: with "ddp" each runs all of `train`, and the first part before they meet."""
+    ranks = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")
+    return config.resolved_strategy() != "ddp" or all(os.environ.get(name, "0") == "0" for name in ranks)
+
+
+def _meet() -> None:
+    """Wait until every process of a "ddp" training is here."""
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
 
 
 def _read_split(source: JetsFile, split: str) -> Jets:
@@ -72,16 +94,30 @@ def _read_split(source: JetsFile, split: str) -> Jets:
 def _claim_checkpoints(out: Path, digest: str) -> Path:
     """The folder of checkpoints, emptied unless an interrupted run with the same digest left it."""
     folder = out / "checkpoints"
-    marker = folder / "run.json"
-    try:
-        same = marker.is_file() and read_json(marker) == {"digest": digest}
-    except LayoutError:
-        same = False
-    if not same:
+    if not _is_claimed(folder, digest):
         for left in (folder, out / "tensorboard"):
             shutil.rmtree(left, ignore_errors=True)
-        write_json(marker, {"digest": digest})
+        write_json(folder / "run.json", {"digest": digest})
     return folder
+
+
+def _await_checkpoints(out: Path, run: dict[str, Any]) -> Path:
+    """The folder of checkpoints, once the first process, maybe on another machine, has claimed it for this run."""
+    folder = Path(out) / "checkpoints"
+    give_up = time.monotonic() + CLAIM_SECONDS
+    while not _is_claimed(folder, json_digest(run)):
+        if time.monotonic() > give_up:
+            what = f"the first process of the training did not claim it in {CLAIM_SECONDS} s"
+            raise StorageError(what, folder, "start all of them on one shared disk")
+        time.sleep(0.2)
+    return folder
+
+
+def _is_claimed(folder: Path, digest: str) -> bool:
+    try:
+        return bool(read_json(folder / "run.json") == {"digest": digest})
+    except InputError:
+        return False
 
 
 def _fit(design: Architecture, tagger: Tagger, splits: dict[str, Jets], config: TrainConfig, checkpoints: Path) -> Any:

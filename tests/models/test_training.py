@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 import torch
 from torch.multiprocessing.spawn import ProcessRaisedException
 
+import models.training
 from jets.config import fill
 from jets.dataset import Jets, JetsFile, JetsWriter
 from jets.errors import ConfigError, DataError, InputError, LayoutError, StorageError
@@ -233,6 +236,50 @@ def test_two_processes_take_the_steps_of_one_and_say_as_little(
     losses = [[row["train_loss"] for row in read_curves(tmp_path / name / "curves.csv")] for name in ("one", "two")]
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
     assert capfd.readouterr() == ("", "")
+
+
+TWO_PROCESSES = """
+import os, sys, time
+from pathlib import Path
+import torch
+from models.teachers.recurrent import RecurrentConfig
+from models.training import TrainConfig, train
+
+if os.environ.get("LOCAL_RANK") == "1":  # the slower one
+    load = torch.load
+    torch.load = lambda *args, **kinds: (time.sleep(3), load(*args, **kinds))[1]
+config = TrainConfig(epochs=1, batch_size=100, accelerator="cpu", devices=2, strategy="ddp")
+train("gru", RecurrentConfig(units=4, dense=(4,), n_constituents=12), sys.argv[1], config, Path(sys.argv[2]))
+torch.distributed.barrier()
+"""
+
+
+@pytest.mark.long
+def test_of_processes_that_run_the_same_command_only_the_first_writes(jets_file: Path, tmp_path: Path) -> None:
+    script, out = tmp_path / "two.py", tmp_path / "out"
+    script.write_text(TWO_PROCESSES)
+    ranks = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    environment = {name: value for name, value in os.environ.items() if name not in ranks}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    command = [sys.executable, str(script), str(jets_file), str(out)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in out.iterdir()) == [
+        ".tagware", "curves.csv", "tagger.json", "tensorboard", "weights.pt"
+    ]  # fmt: skip
+    assert Tagger.load(out).provenance["epochs"] == 1
+
+
+def test_a_later_process_waits_for_the_folder_of_the_first(
+    jets_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    monkeypatch.setattr(models.training, "CLAIM_SECONDS", 0)
+    config = dataclasses.replace(QUICK, devices=2, strategy="ddp")
+    with pytest.raises(StorageError, match="checkpoints: the first process of the training did not claim it"):
+        train("gru", GRU, jets_file, config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_error_of_a_spawned_process_is_our_own(tmp_path: Path) -> None:
