@@ -24,8 +24,9 @@ FixedPoint = tuple[int, int]
 class Bits:
     """Width of every tensor as (total, integer), the convention of ap_fixed: the sign is one of the integer bits.
 
-    In single precision Keras computes the GRU exactly as long as the fractional bits of table, state and recurrent
-    weights add up to at most 22 (8 + 7 + 7 by default): the product r * (U h + b) is the widest number of a step.
+    In single precision Keras computes the GRU exactly as long as r * (U h + b), the widest number of a step, fits in 24
+    bits: the fractional bits of table, state and recurrent weights (8 + 7 + 6 by default) and three more for a U h + b
+    of up to 8. The converter checks the trained weights (`hls.convert.plan`).
 
     Attributes:
         input: the scaled constituent features.
@@ -48,7 +49,7 @@ class Bits:
 
     input: FixedPoint = (10, 4)
     weights: FixedPoint = (8, 2)
-    recurrent_weights: FixedPoint = (8, 1)
+    recurrent_weights: FixedPoint = (7, 1)
     bias: FixedPoint = (8, 2)
     state: FixedPoint = (8, 1)
     table: FixedPoint = (9, 1)

@@ -144,6 +144,7 @@ def _recurrent(layer: Any, value: FixedType | None, after: Any, config: HlsConfi
     )
     gated = tables.type.fraction_bits + _gated_fraction(kind, state, tables, types)
     held = max(sum(bounds), state.magnitude + 1.0, 1.0)
+    product = _gated_bound(kind, state, data)
     types |= {"result": state, "table": tables.type, "accum": exact_sum(max(products, biases, gated), held)}
     return LayerPlan(
         layer.name,
@@ -154,7 +155,7 @@ def _recurrent(layer: Any, value: FixedType | None, after: Any, config: HlsConfi
         table_size=tables.size,
         activation="tanh",
         recurrent_activation="sigmoid",
-        float_bits=max(significant_bits(sum(bounds), max(products, biases)), significant_bits(4.0, gated)),
+        float_bits=max(significant_bits(sum(bounds), max(products, biases)), significant_bits(product, gated)),
         exact=tables.exact and cell.state_quantizer_internal is not None,
     )
 
@@ -165,6 +166,19 @@ def _gated_fraction(kind: str, state: FixedType, tables: GateTables, types: dict
         recurrent = state.fraction_bits + types["recurrent_weight"].fraction_bits
         return max(recurrent, types["recurrent_bias"].fraction_bits)
     return max(state.fraction_bits, tables.type.fraction_bits)
+
+
+def _gated_bound(kind: str, state: FixedType, data: dict[str, np.ndarray[Any, Any]]) -> float:
+    """The largest value that must be exact among the products of a gate and the sums that a table does not clamp.
+
+    A GRU's r (U h + b) may be larger than the sum with W x that enters the tanh table, which clamps at 4; an LSTM's
+    cell state is f c + i g.
+    """
+    if kind == "GRU":
+        units = data["recurrent_weight"].shape[0]
+        candidate = slice(2 * units, None)
+        return max(4.0, _bound(data["recurrent_weight"][:, candidate], state, data["recurrent_bias"][candidate]))
+    return max(4.0, state.magnitude + 1.0)
 
 
 def _recurrent_weights(layer: Any, kind: str) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, FixedType]]:

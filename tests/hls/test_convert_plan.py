@@ -176,3 +176,14 @@ def test_the_same_student_gives_the_same_bytes_without_absolute_paths(gru: Any, 
     assert first == second
     assert {"build_prj.tcl", "project.tcl", "firmware/tagger.cpp", "tagger_test.cpp"} <= set(first)
     assert not [name for name, content in first.items() if str(tmp_path).encode() in content]
+
+
+@pytest.mark.parametrize(("scale", "fits"), [(0.05, True), (40.0, False)])
+def test_a_gated_product_counts_with_its_own_size_though_the_table_clamps_the_sum(scale: float, fits: bool) -> None:
+    student = build_student("gru", units=20)
+    cell = student.get_layer("rnn").cell
+    cell.recurrent_kernel.assign(np.clip(scale * np.asarray(cell.recurrent_kernel), -1, 1))
+    plan = next(plan for plan in plan_layers(student, HlsConfig()) if plan.name == "rnn")
+    candidate = np.abs(plan.data["recurrent_weight"][:, 40:]).sum(axis=0) + np.abs(plan.data["recurrent_bias"][40:])
+    assert (candidate.max() <= 4) == fits
+    assert (plan.float_bits <= 24) == fits
