@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -241,7 +242,7 @@ def _columns(jets: Jets) -> dict[str, NDArray[Any]]:
     """The datasets of a block: one per constituent feature (small integers stored as such), then per jet."""
     columns: dict[str, NDArray[Any]] = {}
     for name in jets.constituent_features:
-        columns[f"constituents/{name}"] = jets.feature(name).astype(np.int8 if name in IDENTITY else np.float32)
+        columns[f"constituents/{name}"] = jets.feature(name).astype(_stored_as(name))
     columns["mask_length"] = jets.mask.sum(axis=1).astype(np.int16)
     for name, kind in STORED_AS.items():
         if (values := getattr(jets, name)) is not None:
@@ -252,6 +253,18 @@ def _columns(jets: Jets) -> dict[str, NDArray[Any]]:
 STORED_AS = {
     "kinematics": np.float32, "labels": np.int16, "ids": np.uint64, "weights": np.float32, "high_level": np.float32,
 }  # fmt: skip
+
+
+def _stored_as(feature: str) -> Any:
+    return np.int8 if feature in IDENTITY else np.float32
+
+
+def _stored(file: h5py.File, name: str, rows: slice, kind: Any) -> NDArray[Any]:
+    """Rows of a dataset; TypeError when it is not of the kind that is written, which a checksum may not tell."""
+    values: NDArray[Any] = file[name][rows]
+    if values.dtype != kind:
+        raise TypeError(f"{name} is of type {values.dtype}")
+    return values
 
 
 def _layout(jets: Jets) -> dict[str, Any]:
@@ -312,7 +325,7 @@ class JetsFile:
         self.high_level_features = tuple(header["high_level_features"])
         self.provenance: dict[str, Any] = header["provenance"]
         self.checksum: str = header["checksum"]
-        self.n_jets: int = header["n_jets"]
+        self.n_jets = operator.index(header["n_jets"])
 
     def __len__(self) -> int:
         return self.n_jets
@@ -356,14 +369,20 @@ class JetsFile:
 
     def _block(self, file: h5py.File, rows: slice) -> Jets:
         try:
-            features = [file[f"constituents/{name}"][rows].astype(np.float32) for name in self.constituent_features]
-            length = file["mask_length"][rows]
-            values = {name: file[name][rows] for name in STORED_AS if name in file or name != "high_level"}
-        except KeyError as error:
+            features = [
+                _stored(file, f"constituents/{name}", rows, _stored_as(name)) for name in self.constituent_features
+            ]
+            constituents = np.stack(features, axis=-1, dtype=np.float32)
+            length = _stored(file, "mask_length", rows, np.int16)
+            values = {
+                name: _stored(file, name, rows, kind)
+                for name, kind in STORED_AS.items()
+                if name in file or name != "high_level"
+            }
+        except (KeyError, TypeError, ValueError) as error:
             raise LayoutError(f"is damaged ({error})", self.path, "make or copy it again") from None
-        if {len(column) for column in (*features, length, *values.values())} != {rows.stop - rows.start}:
+        if {len(column) for column in (constituents, length, *values.values())} != {rows.stop - rows.start}:
             raise LayoutError("is damaged (jets are missing)", self.path, "make or copy it again")
-        constituents = np.stack(features, axis=-1)
         return Jets(
             constituents=constituents,
             mask=np.arange(constituents.shape[1]) < length[:, None],

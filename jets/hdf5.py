@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -220,7 +221,7 @@ def open_hdf5(path: Path, remedy: str = "make or copy it again") -> Iterator[h5p
         file = h5py.File(path, "r")
     except PermissionError:
         raise InputError("cannot be read", path, "correct its permissions") from None
-    except OSError:
+    except (OSError, *DAMAGE):
         raise LayoutError("is not an HDF5 file or is damaged", path, remedy) from None
     with file:
         try:
@@ -229,3 +230,16 @@ def open_hdf5(path: Path, remedy: str = "make or copy it again") -> Iterator[h5p
             if error.errno not in (None, errno.EIO):
                 raise
             raise LayoutError(f"is damaged ({error})", path, remedy) from None
+        except DAMAGE as error:
+            if not _is_from_h5py(error):
+                raise
+            raise LayoutError(f"is damaged ({error})", path, remedy) from None
+
+
+# What h5py raises, besides OSError, where metadata are damaged (MemoryError: an absurd shape).
+DAMAGE = (KeyError, RuntimeError, ValueError, TypeError, MemoryError)
+
+
+def _is_from_h5py(error: BaseException) -> bool:
+    files = [Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any("h5py" in file.parts for file in files)

@@ -163,6 +163,21 @@ def test_after_a_failure_the_stream_reads_back_what_was_written(tmp_path: Path) 
     assert (tmp_path / "a").read_bytes() == b"0123456789"
 
 
+@pytest.mark.parametrize("bug", [RuntimeError, ValueError, TypeError, KeyError])
+def test_an_error_of_our_own_is_not_taken_for_damage(tmp_path: Path, bug: type[Exception]) -> None:
+    with HDF5Writer(tmp_path / "a.h5") as writer:
+        writer.append({"ids": np.arange(3)})
+    with pytest.raises(bug), open_hdf5(tmp_path / "a.h5"):
+        raise bug("ours")
+
+
+def test_what_h5py_raises_about_contents_is_a_layout_error(tmp_path: Path) -> None:
+    with HDF5Writer(tmp_path / "a.h5") as writer:
+        writer.append({"ids": np.arange(3)})
+    with pytest.raises(LayoutError, match=r"a\.h5: is damaged \(.*labels"), open_hdf5(tmp_path / "a.h5") as file:
+        file["labels"]
+
+
 def test_opening_names_what_is_missing_or_not_hdf5(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.h5: no such file"), open_hdf5(tmp_path / "none.h5"):
         pass
