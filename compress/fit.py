@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,9 @@ from numpy.typing import NDArray
 
 from compress.losses import Loss
 from jets.errors import ConfigError
-from jets.files import replacing
 from jets.metrics import Measure, auc, macro_auc
+from models.curves import write_curves
 
-COLUMNS = (
-    "epoch", "learning_rate", "train_loss", "validation_loss", "validation_auc", "validation_auc_error", "seconds"
-)  # fmt: skip
 PREDICT_BATCH = 4096
 
 
@@ -93,7 +89,7 @@ def fit(model: Any, train: Split, validation: Split, loss: Loss, phase: Phase, c
             train_loss = _train_epoch(model, train, phase, epoch, rng)
             found = validate(model, validation, loss)
             rows.append(Epoch(epoch, float(rate), train_loss, *found, time.perf_counter() - start))
-            write_curve(curve, rows)
+            write_curves(curve, map(vars, rows))
             bar.update(len(train))
             bar.set_postfix_str(f"validation AUC {rows[-1].validation_auc:.4f}")
             if rows[-1].validation_loss < best:
@@ -143,13 +139,3 @@ def area_of(logits: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> Me
 def best_epoch(rows: Sequence[Epoch]) -> Epoch:
     """The epoch of the lowest validation loss."""
     return min(rows, key=lambda row: row.validation_loss)
-
-
-def write_curve(path: Path, rows: Sequence[Epoch]) -> None:
-    """Write a training curve as CSV with the columns of `COLUMNS`, all or nothing."""
-    with replacing(path) as temporary, open(temporary, "w", newline="") as stream:
-        table = csv.DictWriter(stream, COLUMNS)
-        table.writeheader()
-        for row in rows:
-            values: Mapping[str, Any] = vars(row)
-            table.writerow(values)

@@ -19,6 +19,7 @@ from hls.tables import model_name
 from jets.errors import LayoutError
 from jets.files import existing_file
 from jets.metrics import roc
+from models.curves import read_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,9 +76,8 @@ class TrainingCurve:
             LayoutError: a column is missing, a cell is not a number, or there is no epoch.
         """
         try:
-            with open(existing_file(path, "training log"), newline="") as stream:
-                rows = list(csv.DictReader(stream))
-            columns = [np.array([float(row[name]) for row in rows]) for name in CURVE_COLUMNS]
+            rows = read_curves(existing_file(path, "training log"))
+            columns = [np.array([row[name] for row in rows]) for name in CURVE_COLUMNS]
         except KeyError as error:
             raise LayoutError(f"has no column {error}", path, "train again") from None
         except (ValueError, TypeError, csv.Error) as error:

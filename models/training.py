@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from jets.dataset import Jets, JetsFile
 from jets.errors import ConfigError, InputError, StorageError
-from jets.files import claim_folder, json_digest, read_json, write_json
+from jets.files import claim_folder, json_digest, read_json, replacing, write_json
+from models.curves import read_curves
 from models.registry import Architecture, architecture
 from models.tagger import Tagger
 from models.training_config import TrainConfig
@@ -28,10 +29,10 @@ CLAIM_SECONDS = 300
 def train(name: str, model_config: Any, jets_file: str | Path, config: TrainConfig, out: Path) -> Tagger:
     """Train a torch architecture on the train split and keep the epoch of the lowest validation loss.
 
-    `out` becomes a `Tagger` folder that also holds `curves.csv` and `tensorboard/`. Until it is complete it holds
-    `checkpoints/`; the same call after an interruption goes on from the last complete epoch, a call with other
-    settings or jets starts over. The train and validation splits are held in memory: about 2 kB a jet of 20
-    constituents, three times that while their features are computed.
+    `out` becomes a `Tagger` folder that also holds `curves.csv` and `tensorboard/`. They grow in `checkpoints/` until
+    training is complete, so that an earlier tagger in `out` stays whole; the same call after an interruption goes on
+    from the last complete epoch, a call with other settings or jets starts over. The train and validation splits are
+    held in memory: about 2 kB a jet of 20 constituents, three times that while their features are computed.
 
     Args:
         name: a torch architecture of `models.registry`.
@@ -63,10 +64,11 @@ def train(name: str, model_config: Any, jets_file: str | Path, config: TrainConf
     scaling = design.fit_scaling(splits["train"], model_config)
     untrained = Tagger(name, model_config, source.classes, scaling, None, "torch")
     network = _fit(design, untrained, splits, config, checkpoints)
-    record = _provenance(run, source, splits, out)
+    record = _provenance(run, source, splits, checkpoints)
     tagger = dataclasses.replace(untrained, network=network, provenance=record)
     _meet()  # every process has read the best checkpoint
     if first:
+        _keep_curves(checkpoints, out)
         tagger.save(out)
         shutil.rmtree(checkpoints)
     _meet()
@@ -95,8 +97,7 @@ def _claim_checkpoints(out: Path, digest: str) -> Path:
     """The folder of checkpoints, emptied unless an interrupted run with the same digest left it."""
     folder = out / "checkpoints"
     if not _is_claimed(folder, digest):
-        for left in (folder, out / "tensorboard"):
-            shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         write_json(folder / "run.json", {"digest": digest})
     return folder
 
@@ -120,6 +121,14 @@ def _is_claimed(folder: Path, digest: str) -> bool:
         return False
 
 
+def _keep_curves(checkpoints: Path, out: Path) -> None:
+    """Copied, so that the same call can do it again if it is interrupted before the tagger is saved."""
+    with replacing(out / "curves.csv") as temporary:
+        shutil.copyfile(checkpoints / "curves.csv", temporary)
+    shutil.rmtree(out / "tensorboard", ignore_errors=True)
+    shutil.copytree(checkpoints / "tensorboard", out / "tensorboard")
+
+
 def _fit(design: Architecture, tagger: Tagger, splits: dict[str, Jets], config: TrainConfig, checkpoints: Path) -> Any:
     """The network with the weights of its best epoch."""
     import torch
@@ -132,7 +141,7 @@ def _fit(design: Architecture, tagger: Tagger, splits: dict[str, Jets], config: 
         torch.manual_seed(config.seed)
         network = design.build(tagger.config, tagger.n_outputs)
         module = FitModule(network, train_jets, validation_jets, config)
-        fit(module, config, checkpoints, [TrainingCurves(checkpoints.parent, len(splits["train"]))])
+        fit(module, config, checkpoints, [TrainingCurves(checkpoints, len(splits["train"]))])
     best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)
     module.cpu().load_state_dict(best["state_dict"])
     return network.eval()
@@ -144,10 +153,8 @@ def _tensors(design: Architecture, tagger: Tagger, jets: Jets) -> JetTensors:
     return JetTensors(design.inputs(jets, tagger.config, tagger.scaling), jets.labels, jets.weights)
 
 
-def _provenance(run: dict[str, Any], source: JetsFile, splits: dict[str, Jets], out: Path) -> dict[str, Any]:
-    from models.training_curves import read_curves
-
-    rows = read_curves(out / "curves.csv")
+def _provenance(run: dict[str, Any], source: JetsFile, splits: dict[str, Jets], checkpoints: Path) -> dict[str, Any]:
+    rows = read_curves(checkpoints / "curves.csv")
     best = min(rows, key=lambda row: row["validation_loss"])
     return run | {
         "jets": str(source.path),

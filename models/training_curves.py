@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
 import types
@@ -12,11 +11,7 @@ from typing import Any
 
 from lightning.pytorch.callbacks import Callback
 
-from jets.files import replacing
-
-COLUMNS = (
-    "epoch", "learning_rate", "train_loss", "validation_loss", "validation_auc", "validation_auc_error", "seconds"
-)  # fmt: skip
+from models.curves import COLUMNS, write_curves
 
 
 class TrainingCurves(Callback):  # type: ignore[misc]
@@ -79,20 +74,6 @@ class TrainingCurves(Callback):  # type: ignore[misc]
         for opened in (self._bar, self._writer):
             if opened is not None:
                 opened.close()
-
-
-def write_curves(path: Path, rows: list[dict[str, float]]) -> None:
-    """Write the rows as CSV, all or nothing."""
-    with replacing(path) as temporary, open(temporary, "w", newline="") as stream:
-        table = csv.DictWriter(stream, COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
-
-
-def read_curves(path: Path) -> list[dict[str, float]]:
-    """The rows of `curves.csv`, one an epoch."""
-    with open(path, newline="") as stream:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
 
 
 def _summary_writer(folder: Path, first_epoch: int) -> Any:

@@ -15,7 +15,6 @@ import pytest
 
 import compress.distil
 from compress.distil import DistilConfig, distil
-from compress.fit import COLUMNS
 from compress.quantize.qkeras import Bits
 from compress.teach import TeacherOutputs
 from jets.config import fill
@@ -23,6 +22,7 @@ from jets.dataset import JetsFile
 from jets.errors import ConfigError, DataError, InputError, StorageError
 from jets.files import OWNER_MARK
 from jets.metrics import auc
+from models.curves import COLUMNS
 from models.students.recurrent import RecurrentSpec
 from models.tagger import Tagger
 from tests.compress.conftest import MakeFile, wide_and_narrow

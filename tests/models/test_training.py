@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,13 +21,14 @@ from jets.config import fill
 from jets.dataset import Jets, JetsFile, JetsWriter
 from jets.errors import ConfigError, DataError, InputError, LayoutError, StorageError
 from jets.metrics import auc
+from models.curves import read_curves
 from models.lightning_loop import Failures, own_errors
 from models.students.recurrent import RecurrentSpec
 from models.tagger import Tagger
 from models.teachers.particle_transformer import ParticleTransformerConfig
 from models.teachers.recurrent import RecurrentConfig
 from models.training import TrainConfig, train
-from models.training_curves import TrainingCurves, read_curves
+from models.training_curves import TrainingCurves
 from tests.synthetic import synthetic_jets
 
 GRU = RecurrentConfig(units=8, dense=(8,), n_constituents=12)
@@ -139,6 +141,34 @@ def test_other_settings_start_over(jets_file: Path, tmp_path: Path, monkeypatch:
     config = dataclasses.replace(QUICK, epochs=2)
     expected = train("gru", GRU, jets_file, config, tmp_path / "expected")
     np.testing.assert_array_equal(weights(train("gru", GRU, jets_file, config, tmp_path / "out")), weights(expected))
+
+
+def test_an_interrupted_retraining_leaves_the_earlier_tagger_whole(
+    trained: tuple[Tagger, Path], jets_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(trained[1], out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    interrupt_after(1, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        train("gru", GRU, jets_file, dataclasses.replace(QUICK, seed=5), out)
+    left = {path: path.read_bytes() for path in out.rglob("*") if path.is_file() and "checkpoints" not in path.parts}
+    assert left == before
+
+
+def test_a_run_interrupted_while_it_is_saved_is_saved_by_the_next_call(
+    jets_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    config = dataclasses.replace(QUICK, epochs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Tagger, "save", press)
+        with pytest.raises(KeyboardInterrupt):
+            train("gru", GRU, jets_file, config, tmp_path / "out")
+    assert train("gru", GRU, jets_file, config, tmp_path / "out").provenance["epochs"] == 1
+    assert not (tmp_path / "out" / "checkpoints").exists()
 
 
 def test_a_damaged_checkpoint_is_named(jets_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

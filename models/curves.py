@@ -1,0 +1,27 @@
+"""Training curves on disk: one row an epoch, the same columns for teachers and students."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from jets.files import replacing
+
+COLUMNS = (
+    "epoch", "learning_rate", "train_loss", "validation_loss", "validation_auc", "validation_auc_error", "seconds"
+)  # fmt: skip
+
+
+def write_curves(path: Path, rows: Iterable[Mapping[str, float]]) -> None:
+    """Write rows of `COLUMNS` as CSV, all or nothing."""
+    with replacing(path) as temporary, open(temporary, "w", newline="") as stream:
+        table = csv.DictWriter(stream, COLUMNS)
+        table.writeheader()
+        table.writerows(rows)
+
+
+def read_curves(path: Path) -> list[dict[str, float]]:
+    """The rows of a `curves.csv`, one an epoch; ValueError or TypeError for a cell that is not a number."""
+    with open(path, newline="") as stream:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
