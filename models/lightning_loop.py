@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.multiprocessing.spawn import ProcessRaisedException
@@ -54,8 +55,8 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
     """One network, its two splits and how it is fitted.
 
     With k processes each takes every k-th jet of one common permutation, so that a step sees the same jets
-    whatever k is. The permutation and the dropout depend on the seed and the epoch only: a resumed run
-    repeats what the interrupted one would have done.
+    whatever k is. The permutation depends on the seed and the epoch only, the dropout on the process as well: a run
+    resumed with as many processes repeats what the interrupted one would have done.
     """
 
     def __init__(
@@ -227,7 +228,8 @@ def fit(module: FitModule, config: TrainConfig, folder: Path, callbacks: Sequenc
     """Run the loop; `folder` holds "best.ckpt" and "last.ckpt" afterwards, and a "last.ckpt" there is taken up.
 
     Raises:
-        ConfigError: the loss is not finite, or the batches cannot be shared among the processes.
+        ConfigError: the loss is not finite, the machine lacks the accelerator or the devices, or the batches cannot be
+            shared among the processes.
         StorageError: the disk is full.
         KeyboardInterrupt: Ctrl-C; "last.ckpt" is that of the last complete epoch.
     """
@@ -237,6 +239,13 @@ def fit(module: FitModule, config: TrainConfig, folder: Path, callbacks: Sequenc
     stop = EarlyStopping("validation_loss", patience=config.patience, check_on_train_epoch_end=True)
     failure = folder / "failure.json"
     with quiet_lightning(), _interruptible(), own_errors(failure):
+        trainer = _trainer(config, [*callbacks, Failures(failure), stop, best, last])
+        checkpoint = folder / "last.ckpt"
+        trainer.fit(module, ckpt_path=checkpoint if checkpoint.is_file() else None, weights_only=True)
+
+
+def _trainer(config: TrainConfig, callbacks: list[Callback]) -> lightning.Trainer:
+    try:
         trainer = lightning.Trainer(
             accelerator=config.accelerator,
             devices=config.devices,
@@ -245,7 +254,7 @@ def fit(module: FitModule, config: TrainConfig, folder: Path, callbacks: Sequenc
             precision=config.precision,
             max_epochs=config.epochs,
             gradient_clip_val=config.gradient_clip,
-            callbacks=[*callbacks, Failures(failure), stop, best, last],
+            callbacks=callbacks,
             plugins=[SafeCheckpoints()],
             logger=False,
             enable_progress_bar=False,
@@ -253,8 +262,13 @@ def fit(module: FitModule, config: TrainConfig, folder: Path, callbacks: Sequenc
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
-        checkpoint = folder / "last.ckpt"
-        trainer.fit(module, ckpt_path=checkpoint if checkpoint.is_file() else None, weights_only=True)
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        what = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConfigError(what, "training", "correct accelerator, devices or strategy") from None
+    if config.batch_size % trainer.world_size:
+        what = f"batch_size {config.batch_size} cannot be shared among {trainer.world_size} processes"
+        raise ConfigError(what, "training", "make it a multiple of their number")
+    return trainer
 
 
 class Failures(Callback):  # type: ignore[misc]

@@ -15,7 +15,8 @@ class TrainConfig:
 
     Attributes:
         epochs: passes over the training jets, at most.
-        batch_size: jets per optimizer step, over all processes together: the result does not depend on their number.
+        batch_size: jets per optimizer step, over all processes together: without dropout, the result does not depend
+            on their number, up to rounding.
         learning_rate: at the end of the warm-up.
         weight_decay: of AdamW (Loshchilov and Hutter, arXiv:1711.05101).
         warmup: fraction of the steps in which the learning rate rises.
@@ -44,7 +45,7 @@ class TrainConfig:
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
     devices: int = 1
     num_nodes: int = 1
-    strategy: str = "auto"
+    strategy: Literal["auto", "ddp", "ddp_spawn"] = "auto"
 
     def __post_init__(self) -> None:
         at_least = {"epochs": 1, "batch_size": 1, "patience": 1, "num_nodes": 1, "seed": 0}

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import lightning
 import numpy as np
 import pytest
 import torch
@@ -248,12 +249,32 @@ def test_the_config_of_another_architecture_is_refused(jets_file: Path, tmp_path
         ({"devices": 0}, "devices"),
         ({"batch_size": 101, "devices": 2}, "101 is not a multiple of 2 processes"),
         ({"precision": "8"}, "precision"),
+        ({"strategy": "nonsense"}, "strategy"),
         ({"epoch": 3}, "'epochs'"),
     ],
 )
 def test_training_settings_out_of_range_are_refused(wrong: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         fill(TrainConfig, wrong, "project.yaml: teacher: training")
+
+
+@pytest.mark.parametrize("wrong", [{"accelerator": "gpu"}, {"devices": -1}], ids=["accelerator", "devices"])
+def test_devices_that_the_machine_lacks_are_refused_in_one_line(
+    wrong: dict[str, Any], jets_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ConfigError, match=r"training: .*; correct accelerator, devices or strategy") as caught:
+        train("gru", GRU, jets_file, dataclasses.replace(QUICK, **wrong), tmp_path / "out")
+    assert "\n" not in caught.value.what
+    assert not (tmp_path / "out" / "tagger.json").exists()
+
+
+def test_a_batch_that_the_processes_found_cannot_share_is_refused(
+    jets_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lightning.Trainer, "world_size", property(lambda trainer: 3))
+    with pytest.raises(ConfigError, match="batch_size 100 cannot be shared among 3 processes"):
+        train("gru", GRU, jets_file, QUICK, tmp_path / "out")
 
 
 def test_two_processes_take_the_steps_of_one_and_say_as_little(
