@@ -127,11 +127,11 @@ def claim_folder(folder: Path) -> Path:
     return folder
 
 
-def existing_file(path: str | Path, what: str = "file") -> Path:
+def existing_file(path: str | Path, what: str = "file", remedy: str = "check the path") -> Path:
     """Return `path` as a Path; raise InputError when there is no such file."""
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"no such {what}", path, "check the path")
+        raise InputError(f"no such {what}", path, remedy)
     return path
 
 

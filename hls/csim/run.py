@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hls.csim.library import CompiledProject, build
-from hls.csim.sources import BUILD, FOLDER, VECTORS
+from hls.csim.sources import BUILD, FOLDER, VECTORS, only_tensor
 from hls.csim.testbench import LOG, run_testbench
 from hls.csim.vectors import Vectors, probe_inputs
 from hls.project import Project
@@ -34,11 +34,13 @@ class CsimResult:
         n_mismatch: those with any output bit different from the golden one.
         first_difference: the testbench's words about the first of them.
         arithmetic: the number types of the fast library, "tagware" or "ap_types".
-        seconds: time of the fast library for the test jets, threads together.
-        jets_per_second: test jets a second of it.
+        seconds: time of the fast library for the test jets, or for stored vectors, threads together.
+        jets_per_second: test jets a second of it; None for stored vectors, too few to tell.
         log: what the testbench printed, below the project's folder.
         quantized_vs_csim: the quantized student in Python against the fast library on every test jet; None when
             only stored vectors were run.
+        n_mismatch_fast: stored vectors of which the fast library gives another output than the golden one; None when
+            it made the golden outputs itself.
     """
 
     n_vectors: int
@@ -46,9 +48,15 @@ class CsimResult:
     first_difference: str | None
     arithmetic: str
     seconds: float
-    jets_per_second: float
+    jets_per_second: float | None
     log: str
     quantized_vs_csim: dict[str, Any] | None = None
+    n_mismatch_fast: int | None = None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the testbench and the fast library give every golden output."""
+        return not self.n_mismatch and not self.n_mismatch_fast
 
     def save(self, path: Path) -> Path:
         """Write the result as JSON."""
@@ -82,21 +90,21 @@ def run_csim(project: Project, tagger: Path | None = None, jets: Jets | None = N
     With the quantized student's folder and test jets: evaluates every jet (`csim/outputs.npz`), stores vectors of
     corner cases, random inputs and the first jets with the fast library's outputs as golden ones (`vectors/`), has the
     testbench recompute them with the vendor's types, and saves the result (`csim/result.json`). Without: runs the
-    testbench on the stored vectors and writes nothing but its log.
+    testbench and the fast library on the stored vectors and writes nothing but a log.
 
     Raises:
         ToolNotFound: there is no C++ compiler.
         ToolFailed: the firmware does not compile, or the testbench crashed.
         InputError: there are no stored vectors.
         LayoutError: the vectors are damaged.
-        ExactnessError: the vendor's types disagree with golden outputs that were made just now.
+        ExactnessError: the vendor's types disagree with golden outputs that were made just now, or the student with
+            the fast library by more than the limit of the conversion.
     """
     if (tagger is None) != (jets is None):
         raise ValueError("give both the student and the jets, or neither")
-    compiled = build(project)
     if tagger is None or jets is None:
-        return _replay(project, compiled)
-    return _simulate(project, compiled, tagger, jets, seed)
+        return _replay(project)
+    return _simulate(project, build(project), tagger, jets, seed)
 
 
 def load_outputs(folder: Path, ids: NDArray[np.uint64]) -> NDArray[np.float32]:
@@ -145,9 +153,18 @@ def _simulate(project: Project, compiled: CompiledProject, tagger: Path, jets: J
     vectors = Vectors.of(compiled, np.concatenate([probes, inputs[:N_JETS]]))
     vectors.save(project.folder / VECTORS, compiled.input, compiled.output)
     limits = {key: project.self_check.get(key) for key in ("limit", "reason")}
-    apart = difference(student.predict(jets), outputs)
-    result = _verdict(project, compiled, seconds, len(jets), {**apart, **limits})
+    result = replace(
+        _verdict(project, compiled, seconds),
+        jets_per_second=len(jets) / seconds,
+        quantized_vs_csim={**difference(student.predict(jets), outputs), **limits},
+    )
     result.save(project.folder / FOLDER / RESULT)
+    _check(project, result)
+    return result
+
+
+def _check(project: Project, result: CsimResult) -> None:
+    """Raise ExactnessError when the vendor's types or the student disagree with the fast library."""
     if result.n_mismatch:
         raise ExactnessError(
             f"{result.n_mismatch} of {result.n_vectors} vectors differ between the fast simulation and the vendor's "
@@ -155,19 +172,29 @@ def _simulate(project: Project, compiled: CompiledProject, tagger: Path, jets: J
             project.folder,
             "please report this project as a bug",
         )
-    return result
+    apart = result.quantized_vs_csim or {}
+    limit = apart.get("limit")
+    if limit is not None and not apart["max_abs_difference"] <= limit:
+        raise ExactnessError(
+            f"C simulation and the student differ in {apart['n_mismatch']} of {apart['n_vectors']} jets, "
+            f"by up to {apart['max_abs_difference']:g} (limit {limit:g}: {apart['reason']})",
+            project.folder,
+            "give it the student that was converted, or convert this one",
+        )
 
 
-def _replay(project: Project, compiled: CompiledProject) -> CsimResult:
-    vectors = Vectors.load(project.folder / VECTORS, compiled.input, compiled.output)
+def _replay(project: Project) -> CsimResult:
+    input_, output = only_tensor(project.inputs, "input", project), only_tensor(project.outputs, "output", project)
+    vectors = Vectors.load(project.folder / VECTORS, input_, output)
+    compiled = build(project)
     start = time.perf_counter()
-    compiled.predict_codes(vectors.inputs)
-    return _verdict(project, compiled, time.perf_counter() - start, len(vectors), None)
+    codes = compiled.predict_codes(vectors.inputs)
+    seconds = time.perf_counter() - start
+    differs = np.any(codes != vectors.golden, axis=1)
+    return replace(_verdict(project, compiled, seconds), n_mismatch_fast=int(np.count_nonzero(differs)))
 
 
-def _verdict(
-    project: Project, compiled: CompiledProject, seconds: float, n_jets: int, apart: dict[str, Any] | None
-) -> CsimResult:
+def _verdict(project: Project, compiled: CompiledProject, seconds: float) -> CsimResult:
     found = run_testbench(project)
     return CsimResult(
         n_vectors=found.n_vectors,
@@ -175,9 +202,8 @@ def _verdict(
         first_difference=found.first_difference,
         arithmetic=compiled.arithmetic,
         seconds=seconds,
-        jets_per_second=n_jets / seconds,
+        jets_per_second=None,
         log=f"{BUILD}/{LOG}",
-        quantized_vs_csim=apart,
     )
 
 

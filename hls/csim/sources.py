@@ -17,6 +17,9 @@ CPP, FAST_TYPES = HERE / "cpp", HERE / "include"
 FOLDER, BUILD, VECTORS = "csim", "build", "vectors"
 """Where a project keeps the testbench's sources, what is compiled, and the stored vectors."""
 
+MAKE_VECTORS = "make them with `tagware csim FIRMWARE --student TAGGER --jets JETS`"
+"""The remedy for stored vectors that are missing or damaged."""
+
 COMMON_FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-DNDEBUG", "-I.", f"-I{FOLDER}")
 """No fused multiply-add: the tables of the activations are computed in floating point, as everywhere else."""
 FAST_FLAGS = ("-std=c++20", "-fwrapv", *COMMON_FLAGS, f"-I{FAST_TYPES}", "-Ifirmware/ap_types")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hls.csim.compiler import find_compiler
-from hls.csim.sources import BUILD, FOLDER, VECTORS, VENDOR_FLAGS, digest, place_sources, weights_flags
+from hls.csim.sources import BUILD, FOLDER, MAKE_VECTORS, VECTORS, VENDOR_FLAGS, digest, place_sources, weights_flags
 from hls.project import Project
 from jets.errors import LayoutError, ToolFailed
 from jets.files import replacing
@@ -77,9 +77,7 @@ def run_testbench(project: Project, vectors: Path | None = None) -> TestbenchRes
     with replacing(log) as temporary:
         temporary.write_text(done.stdout + done.stderr)
     if done.returncode == 2:
-        raise LayoutError(
-            f"cannot be read by the testbench ({done.stderr.strip()})", vectors, "make them again with jets"
-        )
+        raise LayoutError(f"cannot be read by the testbench ({done.stderr.strip()})", vectors, MAKE_VECTORS)
     return parse_testbench(done.stdout, done.returncode, seconds, log)
 
 

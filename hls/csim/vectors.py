@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hls.csim.library import CompiledProject, code_range
-from hls.csim.sources import n_values
+from hls.csim.sources import MAKE_VECTORS, n_values
 from hls.project import Tensor
 from jets.errors import DataError, LayoutError
 from jets.files import existing_file, replacing
 
 INPUTS, GOLDEN = "inputs", "golden"
 MAGIC = ("tagware-vectors", "1")
-REMEDY = "make the vectors again with jets"
 OUT_OF_RANGE = 1e6
 
 
@@ -96,13 +95,13 @@ def _header(kind: str, n_vectors: int, tensor: Tensor) -> str:
 
 def _read(path: Path, kind: str, tensor: Tensor) -> NDArray[np.int64]:
     try:
-        header, _, body = existing_file(path, "file of vectors").read_text().partition("\n")
+        header, _, body = existing_file(path, "file of vectors", MAKE_VECTORS).read_text().partition("\n")
         n_vectors = int(header.split()[3])
         if header != _header(kind, n_vectors, tensor):
-            raise LayoutError(f"is not a file of {kind} for this firmware: {header[:100]!r}", path, REMEDY)
+            raise LayoutError(f"is not a file of {kind} for this firmware: {header[:100]!r}", path, MAKE_VECTORS)
         codes = np.array([[int(word) for word in line.split()] for line in body.splitlines()], np.int64)
     except (ValueError, IndexError, OverflowError) as error:
-        raise LayoutError(f"cannot be read as {kind} ({error})", path, REMEDY) from None
+        raise LayoutError(f"cannot be read as {kind} ({error})", path, MAKE_VECTORS) from None
     if codes.shape != (n_vectors, n_values(tensor)):
-        raise LayoutError(f"holds {codes.shape} integers, not {(n_vectors, n_values(tensor))}", path, REMEDY)
+        raise LayoutError(f"holds {codes.shape} integers, not {(n_vectors, n_values(tensor))}", path, MAKE_VECTORS)
     return codes

@@ -56,9 +56,10 @@ def jets() -> Jets:
 def simulated(
     project: Project, student: Tagger, jets: Jets, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Project, CsimResult]:
-    """The whole stage, on firmware whose accumulator floors every product and overflows."""
+    """The whole stage, on firmware whose accumulator floors products and overflows, with a limit that allows it."""
     folder = tmp_path_factory.mktemp("lossy")
-    lossy = edited(project, folder / "project", "firmware/defines.h", *LOSSY_ACCUMULATOR)
+    loose = dataclasses.replace(project, self_check={**project.self_check, "limit": 64.0})
+    lossy = edited(loose, folder / "project", "firmware/defines.h", *LOSSY_ACCUMULATOR)
     student.save(folder / "student")
     return lossy, run_csim(lossy, folder / "student", jets)
 
@@ -125,12 +126,12 @@ def test_the_stage_checks_every_stored_vector_against_the_vendors_types(
 ) -> None:
     lossy, result = simulated
     assert (result.n_vectors, result.n_mismatch, result.first_difference) == (1211, 0, None)
-    assert result.arithmetic == "tagware" and result.jets_per_second > 0
+    assert result.arithmetic == "tagware" and result.jets_per_second is not None and result.jets_per_second > 0
     assert CsimResult.load(lossy.folder / "csim/result.json") == result
     assert (lossy.folder / result.log).read_text() == "1211 vectors, 0 differ\n"
     outputs = load_outputs(lossy.folder, jets.ids)
     apart = difference(student.predict(jets), outputs)
-    assert result.quantized_vs_csim == {**apart, "limit": 0.0, "reason": "a test"}
+    assert result.quantized_vs_csim == {**apart, "limit": 64.0, "reason": "a test"}
     assert 0 < apart["n_mismatch"] <= apart["n_vectors"] == 1500 and apart["max_abs_difference"] > 0
 
 
@@ -148,7 +149,8 @@ def test_replaying_stored_vectors_changes_nothing_in_the_project(simulated: tupl
     lossy, result = simulated
     before = {path: path.read_bytes() for path in lossy.folder.rglob("*") if path.is_file()}
     replayed = run_csim(lossy)
-    assert (replayed.n_vectors, replayed.n_mismatch) == (result.n_vectors, 0)
+    assert (replayed.n_vectors, replayed.n_mismatch, replayed.n_mismatch_fast) == (result.n_vectors, 0, 0)
+    assert replayed.agrees and replayed.jets_per_second is None
     assert {path: path.read_bytes() for path in lossy.folder.rglob("*") if path.is_file()} == before
 
 
@@ -162,7 +164,19 @@ def test_one_flipped_golden_bit_is_found_and_named(simulated: tuple[Project, Csi
     got, want = vectors.golden[17, 0] ^ 1, vectors.golden[17, 0]
     assert (found.n_vectors, found.n_mismatch) == (1211, 1)
     assert found.first_difference == f"first difference: jet 17, output 0: got {got}, want {want} (units of 2^-10)"
-    assert run_csim(copy).n_mismatch == 1
+    replayed = run_csim(copy)
+    assert (replayed.n_mismatch, replayed.n_mismatch_fast, replayed.agrees) == (1, 1, False)
+
+
+def test_a_fast_library_that_returns_zeros_does_not_pass_a_replay(
+    simulated: tuple[Project, CsimResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = copy_of(simulated, tmp_path / "project")
+    golden = Vectors.load(copy.folder / "vectors", copy.inputs[0], copy.outputs[0]).golden
+    monkeypatch.setattr(CompiledProject, "predict_codes", lambda self, codes: np.zeros((len(codes), 1), np.int64))
+    replayed = run_csim(copy)
+    assert (replayed.n_mismatch, replayed.n_mismatch_fast) == (0, np.count_nonzero(golden))
+    assert not replayed.agrees
 
 
 def test_one_changed_weight_is_found(simulated: tuple[Project, CsimResult], tmp_path: Path) -> None:
@@ -185,6 +199,19 @@ def test_a_stage_whose_testbench_disagrees_fails(
     monkeypatch.setattr(CompiledProject, "predict_codes", lambda self, codes: predict_codes(self, codes) ^ 1)
     with pytest.raises(ExactnessError, match=r"1211 of 1211 vectors differ.*first difference: jet 0, output 0"):
         run_csim(copy, tmp_path / "student", jets)
+
+
+def test_a_student_further_away_than_the_limit_fails_the_stage(
+    project: Project, student: Tagger, jets: Jets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = dataclasses.replace(project, folder=shutil.copytree(project.folder, tmp_path / "project"))
+    student.save(tmp_path / "student")
+    predict = Tagger.predict
+    monkeypatch.setattr(Tagger, "predict", lambda self, jets: predict(self, jets) + 1.0)
+    with pytest.raises(ExactnessError, match=r"differ in 1500 of 1500 jets, by up to 1 \(limit 0: a test\)") as error:
+        run_csim(exact, tmp_path / "student", jets)
+    assert error.value.exit_status == 1
+    assert load_outputs(exact.folder, jets.ids).shape == (1500, 1)
 
 
 def test_the_same_vectors_give_the_same_bytes_and_come_back(compiled: CompiledProject, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ from jets.files import replacing
 
 FIRMWARE = Path(__file__).with_name("doubling_firmware")
 INPUT = Tensor("constituents", (2, 3), "ap_fixed<8,4,AP_RND,AP_SAT,0>", 8, 4, True)
+MAKE_THEM = "`tagware csim FIRMWARE --student TAGGER --jets JETS`"
 OUTPUT = Tensor("sums", (2,), "ap_fixed<12,8>", 12, 4, True)
 
 
@@ -95,16 +96,16 @@ def test_the_firmware_of_these_tests_does_what_it_says(compiled: CompiledProject
 
 
 def test_no_compiler_names_the_variable_and_the_command(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stored: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
-    before = files_of(project.folder)
+    before = files_of(stored.folder)
     for action in (build, build_testbench, run_csim):
         with pytest.raises(ToolNotFound) as error:
-            action(project)
+            action(stored)
         one_line(error, "'g++'", "apt install g++", "CXX")
-    assert files_of(project.folder) == before
+    assert files_of(stored.folder) == before
 
 
 def test_a_compiler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,11 +196,13 @@ def test_no_thread_is_refused(compiled: CompiledProject) -> None:
         compiled.predict(np.zeros((1, 2, 3)), threads=0)
 
 
-def test_a_project_without_vectors_is_named(tmp_path: Path) -> None:
+def test_a_project_without_vectors_is_named_before_anything_is_compiled(tmp_path: Path) -> None:
     project = write_doubling(tmp_path / "project")
+    before = files_of(project.folder)
     with pytest.raises(InputError) as error:
         run_csim(project)
-    one_line(error, "inputs.txt", "no such file of vectors")
+    one_line(error, "inputs.txt", "no such file of vectors", MAKE_THEM)
+    assert files_of(project.folder) == before
 
 
 def edit(text: str, line: int, change: str | None) -> str:
@@ -229,10 +232,10 @@ def test_damaged_vectors_are_named_by_python_and_by_the_testbench(
     (folder / name).write_text(edit((folder / name).read_text(), line, change))
     with pytest.raises(LayoutError) as error:
         Vectors.load(folder, INPUT, OUTPUT)
-    one_line(error, name)
+    one_line(error, name, MAKE_THEM)
     with pytest.raises(LayoutError) as error:
         run_testbench(stored, folder)
-    one_line(error, name)
+    one_line(error, name, MAKE_THEM)
 
 
 def test_the_testbench_alone_says_with_its_status_what_it_found(stored: Project, tmp_path: Path) -> None:
