@@ -71,7 +71,9 @@ def simulate(config: SimulateConfig, out: str | Path, processes: int | None = No
     chunks = _chunks(config, work)
     _make(chunks, processes)
     _merge(chunks, out, provenance)
-    shutil.rmtree(parts, ignore_errors=True)
+    shutil.rmtree(work, ignore_errors=True)
+    if not any(path.is_dir() for path in parts.iterdir()):
+        shutil.rmtree(parts, ignore_errors=True)
     return out
 
 
@@ -131,9 +133,11 @@ def _end_with_parent() -> None:
 
 
 def _is_whole(chunk: _Chunk) -> bool:
-    """Whether an earlier run finished this chunk."""
+    """Whether an earlier run finished this chunk and its file still has its checksum."""
     try:
-        return JetsFile(chunk.path).n_jets == chunk.n_jets
+        file = JetsFile(chunk.path)
+        file.verify()
+        return file.n_jets == chunk.n_jets
     except InputError:
         return False
 

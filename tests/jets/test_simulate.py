@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 
 from jets.dataset import IDENTITIES, Jets, JetsFile, JetsWriter
-from jets.errors import ConfigError, InputError, StorageError, ToolFailed, ToolNotFound
+from jets.errors import ConfigError, InputError, LayoutError, StorageError, ToolFailed, ToolNotFound
 from jets.files import file_digest
 from jets.high_level import HIGH_LEVEL_FEATURES, high_level_features
 from jets.simulate import SimulateConfig, run, simulate
@@ -82,6 +83,30 @@ def test_chunks_of_another_configuration_are_not_reused(tmp_path: Path, monkeypa
         with pytest.raises(KeyboardInterrupt):
             simulate(SimulateConfig(classes=("q",), n_per_class=20, seed=seed), tmp_path / "jets.h5", processes=1)
     assert made == [1, 1, 2, 2]
+    simulate(SimulateConfig(classes=("q",), n_per_class=20, seed=2), tmp_path / "jets.h5", processes=1)
+    simulate(SimulateConfig(classes=("q",), n_per_class=20, seed=1), tmp_path / "jets.h5", processes=1)
+    assert made == [1, 1, 2, 2, 2, 1]
+    assert [path.name for path in tmp_path.iterdir()] == ["jets.h5"]
+
+
+def test_a_damaged_finished_chunk_is_made_again(
+    small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_merge(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(run, "_merge", no_merge)
+        simulate(SMALL, tmp_path / "jets.h5", processes=1)
+    chunk = next(tmp_path.rglob("q-000000.h5"))
+    with h5py.File(chunk) as file:
+        place = file["ids"].id.get_chunk_info(0).byte_offset
+    content = bytearray(chunk.read_bytes())
+    content[place] ^= 0x10
+    chunk.write_bytes(content)
+    with pytest.raises(LayoutError):
+        JetsFile(chunk).verify()
+    assert file_digest(simulate(SMALL, tmp_path / "jets.h5", processes=1)) == file_digest(small_file)
 
 
 def test_a_longer_run_begins_with_the_jets_of_a_shorter_one(jets: Jets, tmp_path: Path) -> None:
