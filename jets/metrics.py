@@ -54,7 +54,7 @@ def roc(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) 
         raise DataError("the weights must be one number per jet, none negative or NaN", None, "correct the weights")
     order = np.argsort(-values, kind="stable")
     values, signal, weight = values[order], signal[order], weight[order]
-    last = np.append(np.flatnonzero(np.diff(values)), len(values) - 1)
+    last = np.append(np.flatnonzero(values[1:] != values[:-1]), len(values) - 1)
     passing = [np.concatenate([[0.0], np.cumsum(weight * group)[last]]) for group in (~signal, signal)]
     if passing[0][-1] <= 0 or passing[1][-1] <= 0:
         raise DataError("the weights of a class sum to zero", None, "correct the weights")

@@ -120,6 +120,15 @@ def test_the_area_below_the_roc_is_the_auc(jets: list[tuple[int, int]]) -> None:
     assert (np.diff(curve.true_positive_rate) >= 0).all() and (np.diff(curve.false_positive_rate) >= 0).all()
 
 
+@pytest.mark.parametrize("certain", [np.inf, -np.inf])
+def test_infinite_scores_that_tie_are_one_point_of_the_roc(certain: float) -> None:
+    labels, scores = [1, 0, 1, 0, 1], np.array([1.0, 1.0, 1.0, 0.5, 0.5])
+    infinite = roc(np.where(scores == (1.0 if certain > 0 else 0.5), certain, scores), labels)
+    finite = roc(scores, labels)
+    assert infinite.false_positive_rate.tolist() == finite.false_positive_rate.tolist()
+    assert infinite.true_positive_rate.tolist() == finite.true_positive_rate.tolist()
+
+
 def test_weights_count_as_copies_of_a_jet() -> None:
     rng = np.random.default_rng(0)
     scores, labels = gaussians(200, 1.0)
