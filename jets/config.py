@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jets.errors import ConfigError, TagwareError
+from jets.errors import ConfigError, InputError, TagwareError
 from jets.files import existing_file
 
 Config = TypeVar("Config")
@@ -25,7 +25,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping at the top of a YAML file.
 
     Raises:
-        InputError: no such file.
+        InputError: no such file, or it may not be read.
         ConfigError: not YAML, or its top is not a mapping.
     """
     import yaml
@@ -33,17 +33,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
     class OnceLoader(yaml.SafeLoader):
         """YAML lets the last of two equal keys win in silence; here it is an error."""
 
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            for key in keys:
-                if keys.count(key) > 1:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key!r} stands twice", node.start_mark
-                    )
-            return super().construct_mapping(node, deep)
+        def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+            node = super().compose_mapping_node(anchor)
+            keys = [(key.tag, key.value) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+            for tag, key in keys:
+                if keys.count((tag, key)) > 1:
+                    raise yaml.composer.ComposerError(None, None, f"the key {key!r} stands twice", node.start_mark)
+            return node
 
     try:
         content = yaml.load(existing_file(path, "YAML file").read_text(), OnceLoader)
+    except PermissionError:
+        raise InputError("cannot be read", path, "correct its permissions") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"is not YAML ({error})", path, "correct its syntax") from None
     if not isinstance(content, dict):

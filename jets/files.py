@@ -153,8 +153,10 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; raise LayoutError when it is not JSON, InputError when it is not there."""
+    """Read a JSON file; raise LayoutError when it is not JSON, InputError when it is not there or may not be read."""
     try:
         return json.loads(existing_file(path).read_text())
+    except PermissionError:
+        raise InputError("cannot be read", path, "correct its permissions") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise LayoutError(f"is not JSON ({error})", path, "make it again with the stage that writes it") from None

@@ -143,6 +143,25 @@ def test_a_missing_or_binary_yaml_file_is_named(tmp_path: Path) -> None:
         read_yaml(tmp_path / "binary.yaml")
 
 
+def test_a_yaml_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "a.yaml").write_text("a: 1")
+    monkeypatch.setattr(Path, "read_text", denied)
+    with pytest.raises(InputError, match=r"a\.yaml: cannot be read; correct its permissions"):
+        read_yaml(tmp_path / "a.yaml")
+
+
+def test_merge_keys_are_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "merge.yaml"
+    path.write_text(
+        "base: &base {units: 20, cell: gru}\ndeep: {wide: &wide {<<: *base, units: 30}}\ntop: {<<: *wide, units: 40}\n"
+    )
+    assert read_yaml(path)["deep"] == {"wide": {"units": 30, "cell": "gru"}}
+    assert read_yaml(path)["top"] == {"units": 40, "cell": "gru"}
+
+
 def test_a_key_written_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "twice.yaml"
     path.write_text("rnn:\n  units: 20\n  units: 30\n")

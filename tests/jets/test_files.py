@@ -153,6 +153,16 @@ def test_json_goes_round_and_bad_json_is_named(tmp_path: Path) -> None:
         existing_file(tmp_path, "YAML file")
 
 
+def test_json_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    (tmp_path / "a.json").write_text("1")
+    monkeypatch.setattr(Path, "read_text", denied)
+    with pytest.raises(InputError, match=r"a\.json: cannot be read; correct its permissions"):
+        read_json(tmp_path / "a.json")
+
+
 def test_json_that_cannot_be_written_keeps_the_old(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_json(path, 1)
