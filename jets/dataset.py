@@ -110,8 +110,9 @@ class Jets:
         """Return self if every jet can be used.
 
         Raises:
-            DataError: no jets, arrays of different lengths, NaN or infinity, a negative pT, a padded place before a
-                constituent, or a label outside the classes.
+            DataError: no jets, arrays of different lengths, NaN or infinity, a negative pT or weight, a jet without
+                constituents, a padded place before one, constituents not in falling pT order, or a label outside
+                the classes.
         """
         if len(self) == 0:
             raise DataError("there are no jets", where, "check the selection or the input files")
@@ -124,9 +125,13 @@ class Jets:
             if not np.isfinite(values).all():
                 jet = int(np.argwhere(~np.isfinite(values))[0][0])
                 raise DataError(f"NaN or infinity in {name} of jet {jet}", where, "repair or drop that jet")
+        pt = self.feature("pt_gev")
         for complaint, bad in (
-            ("negative or zero pT", (self.jet("pt_gev") <= 0) | (self.feature("pt_gev") < 0).any(axis=1)),
+            ("negative or zero pT", (self.jet("pt_gev") <= 0) | (pt < 0).any(axis=1)),
             ("a gap among the constituents", (self.mask[:, 1:] & ~self.mask[:, :-1]).any(axis=1)),
+            ("no constituent", ~self.mask.any(axis=1)),
+            ("constituents not in falling pT order", (self.mask[:, 1:] & (pt[:, 1:] > pt[:, :-1])).any(axis=1)),
+            ("a negative weight", self.weights < 0),
             (f"a label outside the {len(self.classes)} classes", ~np.isin(self.labels, np.arange(len(self.classes)))),
         ):
             if bad.any():

@@ -151,6 +151,9 @@ def spoil(jets: Jets, name: str, place: Any, value: float) -> Jets:
         ("kinematics", (17, 0), 0, "negative or zero pT in jet 17"),
         ("labels", 17, 2, "a label outside the 2 classes in jet 17"),
         ("labels", 17, -1, "a label outside the 2 classes in jet 17"),
+        ("mask", 17, False, "no constituent in jet 17"),
+        ("constituents", (17, 1, 0), 1e4, "constituents not in falling pT order in jet 17"),
+        ("weights", 17, -1, "a negative weight in jet 17"),
         ("mask", (17, 0), False, "a gap among the constituents in jet 17"),
     ],
 )
@@ -158,7 +161,7 @@ def test_unusable_jets_are_named_and_nothing_is_written(
     tmp_path: Path, random_jets: MakeJets, name: str, place: Any, value: float, message: str
 ) -> None:
     full = random_jets(30)
-    full = replace(full, mask=np.ones_like(full.mask))
+    full = replace(full, mask=np.ones_like(full.mask))  # padded places become constituents of no pT
     good = full[:20]
     with pytest.raises(DataError, match=message), JetsWriter(tmp_path / "jets.h5") as writer:
         writer.append(good)
@@ -335,9 +338,11 @@ def test_no_flipped_bit_of_a_small_file_escapes_as_another_error(tmp_path: Path,
 def test_any_shape_of_jets_goes_round(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     n, k = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 5))
     number = st.floats(0, 1e6, width=32)
-    mask = np.arange(k) < data.draw(hnp.arrays(int, n, elements=st.integers(0, k)))[:, None]
+    mask = np.arange(k) < data.draw(hnp.arrays(int, n, elements=st.integers(1, k)))[:, None]
+    constituents = data.draw(hnp.arrays(np.float32, (n, k, 4), elements=number))
+    constituents[:, :, 0] = -np.sort(-constituents[:, :, 0], axis=1)
     jets = Jets(
-        constituents=data.draw(hnp.arrays(np.float32, (n, k, 4), elements=number)) * mask[:, :, None],
+        constituents=constituents * mask[:, :, None],
         mask=mask,
         kinematics=data.draw(hnp.arrays(np.float32, (n, 5), elements=number)) + np.float32(1),
         labels=data.draw(hnp.arrays(np.int16, n, elements=st.integers(0, 2))),

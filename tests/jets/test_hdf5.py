@@ -24,7 +24,7 @@ from jets.dataset import FOUR_VECTOR, Jets, JetsWriter
 from jets.errors import TagwareError
 
 def block(rng, n=1000):
-    constituents = rng.uniform(1, 2, (n, 20, 4)).astype("f4")
+    constituents = -np.sort(-rng.uniform(1, 2, (n, 20, 4)).astype("f4"), axis=1)
     return Jets(constituents, np.ones((n, 20), bool), np.ones((n, 5), "f4"), np.zeros(n, "i2"),
                 rng.integers(0, 2**63, n).astype("u8"), ("QCD",), FOUR_VECTOR)
 
