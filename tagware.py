@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TagwareError as error:
         print(f"tagware: {error}", file=sys.stderr)
         return error.exit_status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         from jets.files import storage_error
 
@@ -71,7 +75,8 @@ def _model_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     train = verbs.add_parser("train", help="train a teacher or a reference tagger")
     train.add_argument("jets", type=Path, help="jets file")
     train.add_argument("out", type=Path, help="folder of the tagger")
-    train.add_argument("--config", type=Path, metavar="YAML", help="architecture, config, train: as in a project.yaml")
+    train.add_argument("--config", type=Path, metavar="YAML", help="a project.yaml")
+    train.add_argument("--section", default="teacher", choices=("teacher", "reference"), help="which of its taggers")
     teach = verbs.add_parser("teach", help="store a teacher's logits and embedding for every jet")
     teach.add_argument("teacher", type=Path, help="folder of a tagger")
     teach.add_argument("jets", type=Path, help="jets file")
@@ -80,7 +85,7 @@ def _model_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     distil.add_argument("jets", type=Path, help="jets file")
     distil.add_argument("out", type=Path, help="folder of the float and the quantized student")
     distil.add_argument("--teacher-outputs", type=Path, help="made by `tagware teach`; without: plain cross entropy")
-    distil.add_argument("--config", type=Path, metavar="YAML", help="student, compress: as in a project.yaml")
+    distil.add_argument("--config", type=Path, metavar="YAML", help="a project.yaml: its student and compress")
 
 
 def _firmware_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -88,9 +93,11 @@ def _firmware_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     convert.add_argument("student", type=Path, help="folder of a quantized tagger")
     convert.add_argument("out", type=Path, help="folder of the firmware project")
     convert.add_argument("--jets", type=Path, help="jets for the self-check (default: random inputs)")
-    convert.add_argument("--config", type=Path, metavar="YAML", help="hls: as in a project.yaml")
+    convert.add_argument("--config", type=Path, metavar="YAML", help="a project.yaml: its hls")
     csim = verbs.add_parser("csim", help="build and run the C simulation testbench of a firmware project")
     csim.add_argument("firmware", type=Path, help="folder of the firmware project")
+    csim.add_argument("--student", type=Path, help="folder of the quantized tagger, to make the vectors anew")
+    csim.add_argument("--jets", type=Path, help="jets file whose test jets are simulated and stored as vectors")
 
 
 def _project_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -77,7 +77,9 @@ class DistilConfig:
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ConfigError(f"{name} must be above 0, not {getattr(self, name)}", None, "correct it")
         if not 0 <= self.alpha <= 1:
-            raise ConfigError(f"alpha must be between 0 and 1, not {self.alpha}", None, "0.5 is a good start")
+            raise ConfigError(
+                f"alpha must be between 0 and 1, not {self.alpha}", None, "0.0, the teacher alone, is the default"
+            )
 
     def float_part(self) -> dict[str, Any]:
         """What the float student depends on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from compress.distil import DistilConfig
 from compress.quantize.qkeras import Bits
 from hls.project import HlsConfig
-from jets.config import fill, read_yaml
+from jets.config import check_keys, fill, read_yaml
 from jets.errors import ConfigError, InputError, TagwareError
 from jets.simulate import SimulateConfig
 from models.registry import architecture
@@ -101,10 +100,20 @@ class ProjectFolder:
         if not path.is_file():
             raise InputError("no such project (it has no project.yaml)", folder, "see firmware_projects/ for examples")
         config = fill(ProjectConfig, read_yaml(path), path)
+        try:
+            config.compress.bits.check_for(config.student)
+        except TagwareError as error:
+            raise error.at(f"{path}: compress: bits") from None
+        check_keys(config.hls.layers, layer_names(config.student), f"{path}: hls: layers")
         for section in (config.teacher, config.reference):
             if section is not None:
                 fill_architecture(section, path)
         return ProjectFolder(folder, config)
+
+
+def layer_names(student: RecurrentSpec) -> list[str]:
+    """The layers of a student's firmware that multiply."""
+    return ["rnn", *(f"dense_{place}" for place in range(len(student.dense))), "logit"]
 
 
 def fill_architecture(section: TaggerSection, where: str | Path) -> Any:
@@ -118,8 +127,3 @@ def fill_architecture(section: TaggerSection, where: str | Path) -> Any:
     except TagwareError as error:
         raise error.at(where) from None
     return fill(config_class, section.config, f"{where}: {section.architecture}")
-
-
-def resolved(config: Any) -> dict[str, Any]:
-    """A config dataclass as the plain mapping that is saved with its artefact."""
-    return dataclasses.asdict(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,19 @@ def given_path(project: ProjectFolder) -> Path | None:
 
 
 def jets_inputs(project: ProjectFolder) -> dict[str, Any]:
-    """What decides the jets stage: the config, and the checksum of a file that is given.
+    """What decides the jets stage: the config, and the checksum of a given file or the content of the detector card.
 
     Raises:
         InputError, LayoutError: the file is missing or is not a jets file.
     """
     path = given_path(project)
     inputs = dataclasses.asdict(project.config.jets)
-    return inputs if path is None else {**inputs, "checksum": JetsFile(path).checksum}
+    if path is not None:
+        return {**inputs, "checksum": JetsFile(path).checksum}
+    from jets.simulate.detector import load_detector
+
+    assert project.config.jets.simulate is not None
+    return {**inputs, "detector": dataclasses.asdict(load_detector(project.config.jets.simulate.detector))}
 
 
 def provide_jets(project: ProjectFolder, folder: Path) -> None:
@@ -47,16 +53,15 @@ def provide_jets(project: ProjectFolder, folder: Path) -> None:
     """
     path = given_path(project)
     if path is None:
-        path = _simulate(project.config.jets, folder)
+        path = _simulate(project.config.jets, folder.resolve())
     file = JetsFile(path)
-    if path != folder / SIMULATED:
+    if path != folder.resolve() / SIMULATED:
         file.verify()
     counts = count_jets(file)
-    inside = path.parent == folder
     write_json(
         folder / POINTER,
         {
-            "path": SIMULATED if inside else str(path),
+            "path": os.path.relpath(path, folder.resolve()),
             "source": _source(project.config.jets),
             "checksum": file.checksum,
             "classes": list(file.classes),
@@ -73,7 +78,7 @@ def open_jets(folder: Path) -> JetsFile:
         LayoutError: it holds other jets than when the stage ran.
     """
     pointer = read_json(folder / POINTER)
-    file = JetsFile(folder / pointer["path"])
+    file = JetsFile(folder.resolve() / pointer["path"])
     if file.checksum != pointer["checksum"]:
         raise LayoutError("holds other jets than when the project ran", file.path, "run the project again")
     return file

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jets.errors import ConfigError, LayoutError, StorageError
+from jets.errors import ConfigError, InputError, StorageError
 from jets.files import claim_folder, file_digest, json_digest, read_json, write_json
 
 MANIFEST = "manifest.json"
@@ -85,34 +85,29 @@ class Runner:
             ready = all(upstream_fresh[name] for name in stage.after)
             state = self._state(stage, ready)
             upstream_fresh[stage.name] = state == "fresh"
-            manifest = self.folder(stage.name) / MANIFEST
-            seconds = read_json(manifest).get("seconds") if state in ("fresh", "stale") else None
-            found.append(StageState(stage.name, state, seconds))
+            manifest = self._manifest(stage) or {}
+            found.append(StageState(stage.name, state, manifest.get("seconds")))
         return found
-
-    def seconds(self) -> dict[str, float]:
-        """Wall-clock seconds each finished stage took."""
-        folders = ((stage.name, self.folder(stage.name) / MANIFEST) for stage in self.stages)
-        return {name: read_json(path)["seconds"] for name, path in folders if path.is_file()}
 
     def _state(self, stage: Stage, upstream_fresh: bool) -> str:
         folder = self.folder(stage.name)
         if not (folder / MANIFEST).is_file():
             return "interrupted" if self._work(stage).is_dir() else "missing"
-        if not upstream_fresh:
-            return "stale"
-        return self._check(stage)
-
-    def _check(self, stage: Stage) -> str:
-        folder = self.folder(stage.name)
-        try:
-            manifest = read_json(folder / MANIFEST)
-            digest, outputs = manifest["digest"], manifest["outputs"]
-        except (LayoutError, KeyError, TypeError):
+        manifest = self._manifest(stage)
+        if manifest is None:
             return "damaged"
-        if digest != self._digest(stage):
+        if not upstream_fresh or manifest["digest"] != self._digest(stage):
             return "stale"
-        return "fresh" if outputs == _outputs(folder) else "damaged"
+        return "fresh" if manifest["outputs"] == _outputs(folder) else "damaged"
+
+    def _manifest(self, stage: Stage) -> dict[str, Any] | None:
+        """The manifest of a finished stage; None when there is none or it is damaged."""
+        try:
+            manifest = read_json(self.folder(stage.name) / MANIFEST)
+        except InputError:
+            return None
+        whole = isinstance(manifest, dict) and {"digest", "outputs", "seconds"} <= manifest.keys()
+        return manifest if whole else None
 
     def _bring_up_to_date(self, stage: Stage, announce: Callable[[str, str], None]) -> None:
         if self._state(stage, upstream_fresh=True) == "fresh":

@@ -67,12 +67,13 @@ def distil_student(
     distil(spec, section.bits, file, outputs, section.distil, out)
 
 
-def simulate_firmware(firmware: Path) -> Any:
-    """Run the C simulation testbench of a firmware project on its stored vectors."""
+def simulate_firmware(firmware: Path, student: Path | None = None, jets: Path | None = None) -> Any:
+    """Run the C simulation of a firmware project: on its stored vectors, or on a file's test jets, storing new ones."""
     from hls.csim import run_csim
     from hls.project import Project
 
-    return run_csim(Project.load(firmware))
+    start_keras()
+    return run_csim(Project.load(firmware), student, None if jets is None else JetsFile(jets).read("test"))
 
 
 def _train(section: TaggerSection, folder: Path, upstream: Folders) -> None:

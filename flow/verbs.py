@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jets.config import fill, read_yaml
-from jets.errors import InputError
+from jets.config import check_keys, fill, read_yaml
+from jets.errors import ConfigError, InputError
 from models.keras_start import start_keras
 
 
@@ -46,7 +46,8 @@ def train(options: argparse.Namespace) -> None:
     from flow.project import TaggerSection
     from flow.steps import train_tagger
 
-    section = fill(TaggerSection, _section(options.config, "teacher"), options.config or "tagware train")
+    where = f"{options.config or 'tagware train'}: {options.section}"
+    section = fill(TaggerSection, _section(options.config, options.section), where)
     train_tagger(section, options.jets, options.out)
     _say(f"tagger: {options.out}")
 
@@ -68,8 +69,8 @@ def distil(options: argparse.Namespace) -> None:
     from models.students.recurrent import RecurrentSpec
 
     where = options.config or "tagware distil"
-    spec = fill(RecurrentSpec, _section(options.config, "student"), f"{where}: student")
-    section = fill(CompressSection, _section(options.config, "compress"), f"{where}: compress")
+    spec = fill(RecurrentSpec, _section(options.config, "student", "compress"), f"{where}: student")
+    section = fill(CompressSection, _section(options.config, "compress", "student"), f"{where}: compress")
     distil_student(spec, section, options.jets, options.teacher_outputs, options.out)
     _say(f"students: {options.out / 'float'}, {options.out / 'quantized'}")
 
@@ -92,7 +93,11 @@ def csim(options: argparse.Namespace) -> int:
     """`tagware csim`."""
     from flow.steps import simulate_firmware
 
-    result = simulate_firmware(options.firmware)
+    if (options.student is None) != (options.jets is None):
+        raise InputError(
+            "--student and --jets go together", "tagware csim", "give both to make new vectors, or neither"
+        )
+    result = simulate_firmware(options.firmware, options.student, options.jets)
     _say(json.dumps(dataclasses.asdict(result), indent=2, default=str))
     return 0 if result.n_mismatch == 0 else 1
 
@@ -102,9 +107,13 @@ def run(options: argparse.Namespace) -> None:
     from flow.project import ProjectFolder
     from flow.stages import Runner
     from flow.steps import stages
+    from hls.csim import find_compiler
 
     project = ProjectFolder.load(options.project)
-    Runner(stages(project), project.build).run(options.until, _announce)
+    runner = Runner(stages(project), project.build)
+    if any(state.state != "fresh" for state in runner.states() if state.name in ("convert", "csim")):
+        find_compiler()  # rather now than after the training
+    runner.run(options.until, _announce)
     if options.until is None:
         _say_report(project.build / "report")
 
@@ -156,8 +165,21 @@ def doctor(options: argparse.Namespace) -> int:
     return 0 if all(finding.version for finding in findings if finding.required) else 2
 
 
-def _section(path: Path | None, key: str) -> Any:
-    return None if path is None else read_yaml(path).get(key)
+def _section(path: Path | None, key: str, *others: str) -> Any:
+    """A section of a project.yaml; None without a file, or when one of `others` is there instead.
+
+    Raises:
+        ConfigError: an unknown section, or none of those that the verb reads.
+    """
+    if path is None:
+        return None
+    from flow.project import ProjectConfig
+
+    content = read_yaml(path)
+    check_keys(content, [section.name for section in dataclasses.fields(ProjectConfig)], path)
+    if key not in content and not any(other in content for other in others):
+        raise ConfigError(f"has no section {key!r}", path, "write it as in docs/project.md")
+    return content.get(key)
 
 
 def _announce(stage: str, state: str) -> None:

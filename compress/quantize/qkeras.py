@@ -66,6 +66,14 @@ class Bits:
         if not low <= self.table_size <= high or self.table_size & (self.table_size - 1):
             what = f"table_size must be a power of two between {low} and {high}, not {self.table_size}"
             raise ConfigError(what, None, "1024 is hls4ml's own")
+        if self.table[1] < 1:
+            raise ConfigError("table: entries reach 1, they need an integer bit for the sign", None, "e.g. [9, 1]")
+
+    def check_for(self, spec: RecurrentSpec) -> None:
+        """Raise ConfigError when a student of this shape cannot have these types."""
+        if spec.cell == "lstm" and self.state[1] < 2:
+            what = f"state: an LSTM's cell state leaves [-1, 1), {self.state[1]} integer bits are too few"
+            raise ConfigError(what, None, "e.g. bits: {state: [12, 4]}")
 
     @classmethod
     def tensors(cls) -> list[str]:
@@ -97,9 +105,7 @@ def build_quantized(spec: RecurrentSpec, bits: Bits, n_outputs: int) -> Any:
     import keras
     import qkeras
 
-    if spec.cell == "lstm" and bits.state[1] < 2:
-        what = f"state: an LSTM's cell state leaves [-1, 1), {bits.state[1]} integer bits are too few"
-        raise ConfigError(what, None, "e.g. bits: {state: [12, 4]}")
+    bits.check_for(spec)
     inputs = keras.Input((spec.n_constituents, 6), name="constituents")
     x = qkeras.QActivation(_signed(bits.input), name="constituents_q")(inputs)
     x = _recurrent(spec, bits)(x)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import jets.simulate
 from flow.project import ProjectFolder
 from flow.source import POINTER, count_jets, jets_inputs, open_jets, provide_jets
 from jets.dataset import Jets, JetsFile, JetsWriter, split_of
@@ -13,11 +14,11 @@ from jets.files import read_json
 from tests.synthetic import synthetic_jets
 
 
-def project(folder: Path, jets: Jets) -> ProjectFolder:
+def project(folder: Path, content: Jets) -> ProjectFolder:
     """A project on these jets."""
     (folder / "project.yaml").write_text("jets: {file: jets.h5}\n")
     with JetsWriter(folder / "jets.h5") as writer:
-        writer.append(jets)
+        writer.append(content)
     return ProjectFolder.load(folder)
 
 
@@ -31,11 +32,29 @@ def test_the_pointer_leads_to_the_same_jets_and_counts_them(tmp_path: Path) -> N
     assert min(counts["test"].values()) > 30
 
 
+def test_a_moved_tree_still_finds_its_jets(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    mine = project(tmp_path / "here", synthetic_jets(400))
+    (tmp_path / "here/stage").mkdir()
+    provide_jets(mine, tmp_path / "here/stage")
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert open_jets(tmp_path / "there/stage").n_jets == 400
+
+
+def test_an_edited_detector_card_makes_the_jets_stale(tmp_path: Path) -> None:
+    card = tmp_path / "card.yaml"
+    card.write_text((Path(jets.simulate.__file__).parent / "detectors/light.yaml").read_text())
+    (tmp_path / "project.yaml").write_text(f"jets: {{simulate: {{detector: {card}}}}}\n")
+    before = jets_inputs(ProjectFolder.load(tmp_path))
+    card.write_text(card.read_text().replace("pt_min_gev: 0.1", "pt_min_gev: 0.2"))
+    assert jets_inputs(ProjectFolder.load(tmp_path)) != before
+
+
 def test_a_class_that_is_absent_from_a_split_is_named(tmp_path: Path) -> None:
-    jets = synthetic_jets(400)
-    only_train = (jets.labels == 0) | (split_of(jets.ids) == 0)
+    content = synthetic_jets(400)
+    only_train = (content.labels == 0) | (split_of(content.ids) == 0)
     with JetsWriter(tmp_path / "jets.h5") as writer:
-        writer.append(jets[only_train])
+        writer.append(content[only_train])
     with pytest.raises(DataError, match="class 'top' has no jets in the validation split"):
         count_jets(JetsFile(tmp_path / "jets.h5"))
 

@@ -94,6 +94,13 @@ def test_status_tells_missing_interrupted_and_stale(tmp_path: Path) -> None:
     assert [state.state for state in changed.states()] == ["stale", "interrupted"]
 
 
+def test_status_survives_a_damaged_manifest_below_a_stale_stage(tmp_path: Path) -> None:
+    Runner(two_stages(Counter(), Counter()), tmp_path / "build").run()
+    (tmp_path / "build/second" / MANIFEST).write_text("[1, 2]")
+    changed = Runner(two_stages(Counter(), Counter(), seed=3), tmp_path / "build")
+    assert [state.state for state in changed.states()] == ["stale", "damaged"]
+
+
 def test_a_failed_stage_resumes_in_its_own_folder_only_for_the_same_config(tmp_path: Path) -> None:
     def fails_once(folder: Path, upstream: Mapping[str, Path]) -> None:
         if not (folder / "half.txt").exists():

@@ -1,5 +1,7 @@
 """The front door: what a user types wrong is answered in one line with exit status 2, and nothing is half-written."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,9 @@ def project(folder: Path, text: str) -> Path:
         (BASE + "student: {units: twenty}\n", ["student: units", "twenty"]),
         (BASE + "compress: {bits: {weights: [0, 0]}}\n", ["compress: bits", "weight"]),
         (BASE + "compress: {bits: {weights: [33, 1]}}\n", ["compress: bits", "weight"]),
+        (BASE + "compress: {bits: {table: [9, 0]}}\n", ["compress: bits", "table"]),
+        (BASE + "student: {cell: lstm}\n", ["compress: bits", "state", "[12, 4]"]),
+        (BASE + "hls: {layers: {dense_7: {reuse_factor: 2}}}\n", ["hls: layers", "'dense_7'", "dense_0"]),
         (BASE + "hls: {backend: Quartus}\n", ["hls", "backend", "Vitis"]),
         (BASE + "hls: {clock_ns: -5}\n", ["hls", "clock_ns"]),
         ("jets: [1, 2\n", ["is not YAML"]),
@@ -124,3 +129,43 @@ def test_status_lists_every_stage_of_a_new_project_as_missing(
 
 def test_report_before_a_run_says_what_to_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "tagware run" in refused(capsys, "report", project(tmp_path / "mine", BASE))
+
+
+def test_run_names_a_missing_compiler_before_it_trains(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "g++-999")
+    folder = project(tmp_path / "mine", BASE)
+    assert "'g++-999'" in refused(capsys, "run", folder)
+    assert [path.name for path in folder.iterdir()] == ["project.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("architecture: gru\ntrain: {epochs: 3}\n", ["'architecture'"]),
+        ("teachr: {architecture: gru}\n", ["'teachr'", "did you mean 'teacher'"]),
+        ("student: {}\n", ["no section 'teacher'"]),
+    ],
+)
+def test_a_config_of_another_shape_is_refused_rather_than_ignored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, names: list[str]
+) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    message = refused(capsys, "train", tmp_path / "jets.h5", tmp_path / "out", "--config", tmp_path / "mine.yaml")
+    for name in ["mine.yaml", *names]:
+        assert name in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_import_does_not_replace_a_file_of_the_users(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("train.h5", "thesis.h5"):
+        (tmp_path / name).write_text("years of work")
+    assert "thesis.h5" in refused(capsys, "import", "top_tagging", tmp_path / "train.h5", tmp_path / "thesis.h5")
+    assert (tmp_path / "thesis.h5").read_text() == "years of work"
+
+
+def test_a_closed_pipe_is_no_traceback() -> None:
+    command = f"{sys.executable} -m tagware doctor --json | head -c 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.stdout == "[" and "Traceback" not in done.stderr
