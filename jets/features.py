@@ -170,6 +170,6 @@ class PowerOfTwoScaling:
         return {"offset": list(self.offset), "exponent": list(self.exponent)}
 
     @classmethod
-    def from_dict(cls, mapping: Mapping[str, Any]) -> PowerOfTwoScaling:
+    def from_dict(cls, mapping: Mapping[str, Any], where: str = "scaling") -> PowerOfTwoScaling:
         """The scaling that `to_dict` wrote; ConfigError names a key that is missing, unknown or of the wrong kind."""
-        return fill(cls, mapping, "scaling")
+        return fill(cls, mapping, where)

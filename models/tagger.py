@@ -147,7 +147,7 @@ class Tagger:
         Raises:
             InputError: no tagger in the folder.
             LayoutError: damaged, or the weights do not belong to the architecture and its config.
-            ConfigError: an unknown architecture, or a config it does not take.
+            ConfigError: an unknown architecture, or a config or a scaling that is none.
         """
         header = _read_header(Path(folder))
         where = Path(folder) / "tagger.json"
@@ -160,7 +160,7 @@ class Tagger:
             architecture=design.name,
             config=config,
             classes=tuple(header["classes"]),
-            scaling=None if header["scaling"] is None else PowerOfTwoScaling.from_dict(header["scaling"]),
+            scaling=_scaling(header["scaling"], f"{where}: scaling"),
             network=None,
             framework=design.framework,
             quantization=header["quantization"],
@@ -185,7 +185,25 @@ def _read_header(folder: Path) -> dict[str, Any]:
     for key in KEYS:
         if key not in header:
             raise LayoutError(f"the key {key!r} is missing", path, MAKE_AGAIN)
+    _check_values(header, path)
     return header
+
+
+def _check_values(header: dict[str, Any], path: Path) -> None:
+    """Those that `jets.config.fill` does not check."""
+    classes = header["classes"]
+    if not isinstance(classes, list) or len(classes) < 2 or not all(isinstance(name, str) for name in classes):
+        raise LayoutError(f"classes must be a list of at least two names, not {classes!r}", path, MAKE_AGAIN)
+    if not isinstance(header["architecture"], str):
+        raise LayoutError(f"architecture must be a name, not {header['architecture']!r}", path, MAKE_AGAIN)
+    if not isinstance(header["quantization"], dict | None):
+        raise LayoutError(f"quantization must be a mapping or null, not {header['quantization']!r}", path, MAKE_AGAIN)
+    if not isinstance(header["provenance"], dict):
+        raise LayoutError(f"provenance must be a mapping, not {header['provenance']!r}", path, MAKE_AGAIN)
+
+
+def _scaling(mapping: Any, where: str) -> PowerOfTwoScaling | None:
+    return None if mapping is None else PowerOfTwoScaling.from_dict(mapping, where)
 
 
 def _check_digest(weights: Path, expected: str) -> None:

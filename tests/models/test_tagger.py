@@ -139,6 +139,27 @@ def test_a_damaged_header_is_refused(saved: Path, text: str) -> None:
         Tagger.load(saved)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("classes", "QCD"),
+        ("classes", ["QCD"]),
+        ("classes", ["QCD", 1]),
+        ("architecture", ["gru"]),
+        ("quantization", "8 bits"),
+        ("provenance", None),
+        ("scaling", "none"),
+        ("scaling", {"offset": [0.0]}),
+        ("scaling", {"offset": [0.0], "exponent": [0.5]}),
+        ("scaling", {"offset": [0.1], "exponent": [0]}),
+    ],
+)
+def test_a_damaged_value_of_the_header_is_named_with_its_file(saved: Path, key: str, value: Any) -> None:
+    edit(saved, **{key: value})
+    with pytest.raises((LayoutError, ConfigError), match=rf"tagger\.json: {key}"):
+        Tagger.load(saved)
+
+
 def test_an_unknown_architecture_in_the_header_is_refused(saved: Path) -> None:
     edit(saved, architecture="grru")
     with pytest.raises(ConfigError, match=r"tagger\.json.*'grru'.*'gru'"):
