@@ -31,14 +31,15 @@ def convert(tagger_folder: str | Path, config: HlsConfig, out: str | Path, jets:
         InputError: no tagger there, or a layer that the firmware cannot compute exactly; names the layer.
         ExactnessError: C simulation and Python differ by more than the limit; names the first layer that differs.
         StorageError: `out` holds files that tagware did not write, or the disk is full.
-        ToolNotFound: no g++.
+        ToolNotFound: there is no C++ compiler.
     """
     from models.tagger import Tagger
 
     tagger_folder, out = Path(tagger_folder), Path(out)
     tagger = Tagger.load(tagger_folder)
-    if tagger.framework != "keras":
-        what = f"a {tagger.architecture!r} tagger is not a Keras student"
+    if tagger.framework != "keras" or tagger.quantization is None:
+        kind = "Keras" if tagger.framework != "keras" else "quantized"
+        what = f"a {tagger.architecture!r} tagger is not a {kind} student"
         raise InputError(what, tagger_folder, "convert the quantized student that `tagware distil` writes")
     names = ("tagger.json", "model.keras")
     digest = json_digest({name: file_digest(tagger_folder / name) for name in names})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import shutil
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hls.convert.write import STAMP
-from jets.errors import ToolFailed, ToolNotFound
+from hls.csim.compiler import VARIABLE, find_compiler
+from jets.errors import ToolFailed
 
 BUILD_SECONDS = 1800
 
@@ -22,17 +23,22 @@ def build_library(folder: Path, name: str) -> Path:
     """Compile the project in `folder` with `build_lib.sh` and return the shared library.
 
     Raises:
-        ToolNotFound: there is no g++.
+        ToolNotFound: there is no C++ compiler.
         ToolFailed: the C++ does not compile, or the compiler ran out of time.
     """
-    if shutil.which("g++") is None:
-        raise ToolNotFound("g++ is not installed", None, "install it, e.g. `apt-get install g++`")
+    compiler = find_compiler().program
     try:
         done = subprocess.run(
-            ["bash", "build_lib.sh"], cwd=folder, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+            ["bash", "build_lib.sh"],
+            cwd=folder,
+            env={**os.environ, VARIABLE: compiler},
+            capture_output=True,
+            text=True,
+            timeout=BUILD_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ToolFailed(f"g++ took more than {BUILD_SECONDS} s", name, "simplify the student") from None
+        raise ToolFailed(f"{compiler} took more than {BUILD_SECONDS} s", name, "simplify the student") from None
     library = folder / "firmware" / f"{name}-{STAMP}.so"
     if done.returncode != 0 or not library.is_file():
         errors = [line for line in done.stderr.splitlines() if "error" in line] or ["no message"]

@@ -76,7 +76,7 @@ def check(
 
     Raises:
         ExactnessError: they differ by more than the limit; it names the first layer that differs and its precision.
-        ToolNotFound: no g++.
+        ToolNotFound: there is no C++ compiler.
         ToolFailed: the C++ does not compile.
     """
     expected = np.asarray(model.predict_on_batch(inputs), np.float32).reshape(len(inputs), -1)

@@ -40,13 +40,14 @@ def firmware_files(graph: Any) -> dict[str, bytes]:
 
 
 def write_graph(graph: Any) -> None:
-    """Let hls4ml write the graph into its output folder, with our kernels and a fixed library name."""
+    """Let hls4ml write the graph into its output folder, with our kernels, a fixed library name and $CXX."""
     with quiet():
         graph.write()
     folder = Path(graph.config.get_output_dir())
     random_stamp = graph.config.config["Stamp"]
     graph.config.config["Stamp"] = STAMP
     script = folder / "build_lib.sh"
-    script.write_text(script.read_text().replace(f"LIB_STAMP={random_stamp}", f"LIB_STAMP={STAMP}"))
+    text = script.read_text().replace(f"LIB_STAMP={random_stamp}", f"LIB_STAMP={STAMP}")
+    script.write_text(text.replace("CC=g++\n", "CC=${CXX:-g++}\n"))
     for name, content in own_headers(graph).items():
         (folder / "firmware" / "nnet_utils" / name).write_bytes(content)

@@ -176,9 +176,23 @@ def test_a_folder_of_someone_else_is_refused_before_any_work(gru: Any, tmp_path:
 
 def test_without_gxx_the_remedy_is_named(gru: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ToolNotFound, match=r"g\+\+ is not installed.*apt-get install"):
-        convert_student(gru, HlsConfig(self_check=SelfCheckConfig(n_jets=3)), tmp_path / "project", "ab")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(ToolNotFound, match=r"no C\+\+ compiler 'g\+\+'.*apt install"):
+        convert_student(gru, HlsConfig(self_check=CHECK), tmp_path / "project", "ab")
     assert not (tmp_path / "project").exists()
+
+
+def test_the_compiler_of_the_environment_is_the_one_that_converts(
+    gru: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "g++-999")
+    with pytest.raises(ToolNotFound, match=r"no C\+\+ compiler 'g\+\+-999'"):
+        convert_student(gru, HlsConfig(self_check=CHECK), tmp_path / "project", "ab")
+    assert not (tmp_path / "project").exists()
+
+
+def test_the_build_script_takes_the_compiler_of_the_environment(vitis_gru: Project) -> None:
+    assert "CC=${CXX:-g++}\n" in (vitis_gru.folder / "build_lib.sh").read_text()
 
 
 def test_what_gxx_complains_about_is_passed_on(tmp_path: Path) -> None:
@@ -187,6 +201,13 @@ def test_what_gxx_complains_about_is_passed_on(tmp_path: Path) -> None:
     (tmp_path / "build_lib.sh").write_text("echo 'tagger.cpp:1:1: error: no such thing' >&2; exit 1\n")
     with pytest.raises(ToolFailed, match=r"does not compile: tagger\.cpp:1:1: error: no such thing"):
         build_library(tmp_path, "tagger")
+
+
+def test_a_student_that_is_not_quantized_is_refused(tmp_path: Path) -> None:
+    dataclasses.replace(lstm_tagger(), quantization=None).save(tmp_path / "float")
+    with pytest.raises(InputError, match=r"is not a quantized student.*the quantized student that `tagware distil`"):
+        convert(tmp_path / "float", HlsConfig(), tmp_path / "project")
+    assert not (tmp_path / "project").exists()
 
 
 def test_a_folder_without_tagger_is_refused(tmp_path: Path) -> None:
