@@ -91,11 +91,20 @@ def estimate(graph: Any) -> list[dict[str, Any]]:
         return [row]
     return [
         row,
-        {**row, "lut": math.ceil(sum(layer.lut_ebops for layer in layers)), "dsp": dsp, "bram": bram, "note": _NOTE},
+        {
+            **row,
+            "lut": math.ceil(sum(layer.lut_ebops for layer in layers)),
+            "dsp": dsp,
+            "bram": bram,
+            "note": _note(dsp, bram),
+        },
     ]
 
 
-_NOTE = "before synthesis, wide multipliers in DSP48E2 (27x18) and tables in 18 Kb block RAM"
+def _note(dsp: int, bram: int) -> str:
+    """What the second row puts elsewhere than in LUTs."""
+    places = {"wide multipliers in DSP48E2 (27x18)": dsp, "tables in 18 Kb block RAM": bram}
+    return "before synthesis, " + " and ".join(place for place, count in places.items() if count)
 
 
 def ebops(graph: Any) -> float:

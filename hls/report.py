@@ -21,10 +21,10 @@ from jets.files import read_json, write_json
 
 LAYOUT = "tagware-report-1"
 SCHEMA_PATH = Path(__file__).with_name("report.schema.json")
-MODELS = ("teacher", "reference_gru", "student_float", "student_quantized", "csim", "rtl")
+MODELS = ("teacher", "reference", "student_float", "student_quantized", "csim", "rtl")
 WORKING_POINTS = ("0.3", "0.5", "0.8")
 HARDWARE_KINDS = ("estimate", "synthesis", "place_and_route", "vendor")
-_REMEDY = "make it again with `tagware report`"
+_REMEDY = "make it again with `tagware run`"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from hls.estimate import (
     tree_cycles,
 )
 from hls.project import HlsConfig
-from tests.hls.students import build_student
+from tests.hls.students import build_student, quantized
 
 
 def graph_of(model: Any, folder: Path, **changes: Any) -> Any:
@@ -74,6 +74,14 @@ def test_every_row_is_a_valid_estimate_of_the_report(gru: Any, tmp_path: Path) -
     for row in rows:
         assert not list(validator.iter_errors(row))
     assert list(validator.iter_errors({**rows[0], "lut": "many"}))
+
+
+def test_the_note_names_only_what_is_used(gru: Any, tmp_path: Path) -> None:
+    row = estimate(graph_of(gru, tmp_path))[1]
+    assert row["dsp"] == 0 and row["note"] == "before synthesis, tables in 18 Kb block RAM"
+    wide = build_student("lstm", recurrent_quantizer=quantized(12, 0))
+    row = estimate(graph_of(wide, tmp_path))[1]
+    assert row["dsp"] > 0 and row["note"].startswith("before synthesis, wide multipliers in DSP48E2 (27x18) and tables")
 
 
 def test_an_unrolled_cell_costs_the_steps_in_logic_and_answers_every_cycle(gru: Any, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_models_are_listed_from_the_teacher_to_the_firmware(top_sections: dict[s
     report = Report.build(**{**top_sections, "physics": physics})
     assert report.models == (
         "teacher",
-        "reference_gru",
+        "reference",
         "control_quantized",
         "student_float",
         "student_quantized",
@@ -103,6 +103,7 @@ def test_a_violation_is_named_by_its_path_in_the_json(
         Report.load(path)
     assert str(caught.value).startswith(f"{path}: {place}: ")
     assert "\n" not in str(caught.value)
+    assert caught.value.remedy == "make it again with `tagware run`"
 
 
 def test_a_report_cannot_be_built_with_a_wrong_section(top_sections: dict[str, Any]) -> None:
