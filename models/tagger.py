@@ -16,6 +16,7 @@ from jets.dataset import Jets
 from jets.errors import InputError, LayoutError, StorageError, TagwareError
 from jets.features import PowerOfTwoScaling
 from jets.files import file_digest, read_json, replacing, write_json
+from models.keras_start import start_keras
 from models.registry import Architecture, architecture, n_outputs
 
 LAYOUT = "tagware-tagger-1"
@@ -244,6 +245,7 @@ def _load_torch(weights: Path, design: Architecture, tagger: Tagger) -> Any:
 
 
 def _load_keras(weights: Path, design: Architecture, tagger: Tagger) -> Any:
+    start_keras()
     import keras
 
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,16 @@ def test_no_jets_give_no_logits(jets: Jets) -> None:
 def test_a_keras_tagger_has_no_embedding(jets: Jets) -> None:
     with pytest.raises(InputError, match="recurrent_student"):
         make("recurrent_student", jets).embed(jets)
+
+
+def test_a_keras_tagger_is_loaded_without_a_word_of_its_backend(jets: Jets, tmp_path: Path) -> None:
+    folder = make("recurrent_student", jets).save(tmp_path / "tagger")
+    (tmp_path / "keras.py").write_text("import sys\nprint('no GPU', file=sys.stderr)\nraise ImportError('reached')\n")
+    load = "import sys; from models.tagger import Tagger; Tagger.load(sys.argv[1])"
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"}
+    done = subprocess.run([sys.executable, "-c", load, str(folder)], env=environment, capture_output=True, text=True)
+    assert "ImportError: reached" in done.stderr
+    assert "no GPU" not in done.stderr
 
 
 def test_an_unknown_architecture_names_the_nearest() -> None:
