@@ -27,12 +27,12 @@ MOMENTA = ("j1_e", "j1_px", "j1_py", "j1_pz")
 LABELS = ("j_g", "j_q", "j_w", "j_z", "j_t")
 REMEDY = "give files of the hls4ml LHC jet data (jetImage_*_150p_*.h5)"
 
-UNGROOMED = ("zlogz", "multiplicity", "mass_mmdt")
+WITHOUT_SUFFIX = ("zlogz", "multiplicity", "mass_mmdt")
 
 
 def public_name(feature: str) -> str:
     """What the public files call one of our `HIGH_LEVEL_FEATURES`, e.g. j_c1_b0_mmdt for c1_b0."""
-    return f"j_{feature}" if feature in UNGROOMED else f"j_{feature}_mmdt"
+    return f"j_{feature}" if feature in WITHOUT_SUFFIX else f"j_{feature}_mmdt"
 
 
 def count(path: Path) -> int:
