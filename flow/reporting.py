@@ -77,7 +77,7 @@ def _outputs(jets: Jets, upstream: Folders) -> Iterator[tuple[str, NDArray[np.fl
 
     yield "teacher", TeacherOutputs.load(upstream["teach"] / TEACHER_OUTPUTS).for_jets(jets).logits
     if "reference" in upstream:
-        yield "reference_gru", Tagger.load(upstream["reference"]).predict(jets)
+        yield "reference", Tagger.load(upstream["reference"]).predict(jets)
     for stage, name in (("distil", "student"), ("control", "control")):
         for kind in ("float", "quantized"):
             if stage in upstream:
@@ -105,7 +105,7 @@ def _copy_curves(folder: Path, upstream: Folders) -> None:
     """The training curves beside the report, so that its page can be rendered again from this folder alone."""
     logs = {
         "teacher": upstream["teacher"],
-        "reference_gru": upstream.get("reference"),
+        "reference": upstream.get("reference"),
         "student_float": upstream["distil"] / "float",
         "student_quantized": upstream["distil"] / "quantized",
     }

@@ -28,10 +28,10 @@ LAYOUT = "tagware-scores-1"
 SIGNAL_EFFICIENCIES = (0.3, 0.5, 0.8)
 REQUIRED = ("teacher", "student_float", "student_quantized", "csim")
 DIFFERENCES = (
-    ("teacher", "reference_gru"),
+    ("teacher", "reference"),
     ("student_float", "teacher"),
     ("student_quantized", "teacher"),
-    ("student_quantized", "reference_gru"),
+    ("student_quantized", "reference"),
     ("student_float", "control_float"),
     ("student_quantized", "control_quantized"),
     ("student_quantized", "student_float"),

@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 # Okabe-Ito colours (distinct with colour-blind eyes) and, for print, a line style each.
 STYLES: dict[str, dict[str, Any]] = {
     "teacher": {"color": "#000000", "linestyle": "-", "linewidth": 1.6},
-    "reference_gru": {"color": "#8a8a8a", "linestyle": (0, (8, 2, 1, 2, 1, 2)), "linewidth": 1.2},
+    "reference": {"color": "#8a8a8a", "linestyle": (0, (8, 2, 1, 2, 1, 2)), "linewidth": 1.2},
     "student_float": {"color": "#0072b2", "linestyle": (0, (6, 2)), "linewidth": 1.5},
     "student_quantized": {"color": "#d55e00", "linestyle": "-", "linewidth": 2.4, "alpha": 0.65},
     "csim": {"color": "#3b1f5b", "linestyle": (0, (1, 1.4)), "linewidth": 1.6},

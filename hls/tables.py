@@ -16,7 +16,7 @@ README_BEGIN, README_END = "<!-- report:begin -->", "<!-- report:end -->"
 ABSENT = "–"
 MODEL_NAMES = {
     "teacher": "Teacher",
-    "reference_gru": "Reference GRU",
+    "reference": "Reference",
     "control_float": "Float control",
     "control_quantized": "Quantized control",
     "student_float": "Float student",
@@ -133,7 +133,7 @@ def _physics(report: Report, model: str) -> list[str]:
 
 
 def _size(report: Report, model: str) -> tuple[str, str]:
-    parameters = {"teacher": "teacher_parameters", "reference_gru": "reference_parameters"}
+    parameters = {"teacher": "teacher_parameters", "reference": "reference_parameters"}
     number = report.cost.get(parameters.get(model, "student_parameters"))
     is_quantized = "quantized" in model or model in ("csim", "rtl")
     return count(number), weight_bits(report) if is_quantized else "float"

@@ -50,7 +50,7 @@ def test_the_report_is_complete_and_the_firmware_equals_the_student(project: Pat
     assert report.exactness["quantized_vs_csim"]["n_mismatch"] == 0
     assert report.exactness["quantized_vs_csim"]["n_vectors"] == report.jets["n_test"]
     assert report.exactness["csim_testbench"]["n_mismatch"] == 0
-    assert {"teacher", "reference_gru", "control_quantized", "student_quantized", "csim"} <= set(report.models)
+    assert {"teacher", "reference", "control_quantized", "student_quantized", "csim"} <= set(report.models)
     assert (project / "build/report/report.html").stat().st_size > 100_000
 
 

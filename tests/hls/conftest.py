@@ -10,7 +10,7 @@ import pytest
 from hls.compare import Scores, physics
 from hls.report import Report
 
-NOISE = {"teacher": 0.0, "reference_gru": 0.9, "student_float": 0.6, "student_quantized": 0.7}
+NOISE = {"teacher": 0.0, "reference": 0.9, "student_float": 0.6, "student_quantized": 0.7}
 
 
 def invented_scores(n_jets: int, classes: tuple[str, ...], seed: int = 3) -> Scores:

@@ -223,7 +223,7 @@ def test_five_models_on_400k_jets_take_less_than_a_minute_of_cpu() -> None:
     rng = np.random.default_rng(1)
     labels = (np.arange(400_000) % 2).astype(np.int16)
     base = rng.normal(size=len(labels)) + 2 * labels
-    names = ("teacher", "reference_gru", "student_float", "student_quantized", "csim")
+    names = ("teacher", "reference", "student_float", "student_quantized", "csim")
     outputs = {name: base + 0.3 * rng.normal(size=len(labels)) for name in names}
     scores = Scores(labels, np.arange(len(labels), dtype=np.uint64), ("QCD", "top"), outputs)
     start = time.process_time()
