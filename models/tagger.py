@@ -77,16 +77,8 @@ class Tagger:
             logits[rows] = _keras_predict(self.network, arrays)
         return logits
 
-    def embed(self, jets: Jets, batch_size: int = BATCH) -> NDArray[np.float32]:
-        """What the network's last block sees of each jet, (n_jets, n_embedding) float32.
-
-        Raises:
-            InputError: a Keras tagger, which has no embedding.
-        """
-        return self.outputs(jets, batch_size)[1]
-
     def outputs(self, jets: Jets, batch_size: int = BATCH) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits (n_jets, n_outputs) and embeddings (n_jets, n_embedding) in one pass.
+        """Logits (n_jets, n_outputs) and what the last block sees of each jet, (n_jets, n_embedding), in one pass.
 
         Raises:
             InputError: a Keras tagger, which has no embedding.
@@ -98,14 +90,6 @@ class Tagger:
         for rows, arrays in self._batches(jets, batch_size):
             logits[rows], embedding[rows] = _torch_outputs(self.network, arrays)
         return logits, embedding
-
-    def probabilities(self, jets: Jets, batch_size: int = BATCH) -> NDArray[np.float32]:
-        """Class probabilities, (n_jets, n_classes) float32: sigmoid of the one logit or softmax of many."""
-        logits = self.predict(jets, batch_size).astype(np.float64)
-        if self.n_outputs == 1:
-            logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
     def _batches(self, jets: Jets, size: int) -> Iterator[tuple[slice, Arrays]]:
         for start in range(0, len(jets), size):

@@ -69,25 +69,14 @@ def test_logits_do_not_depend_on_the_batch_size(name: str, jets: Jets) -> None:
     np.testing.assert_allclose(tagger.predict(jets, batch_size=7), logits, rtol=0, atol=1e-5)
 
 
-def test_probabilities_of_two_classes_are_the_sigmoid_of_the_logit(jets: Jets) -> None:
-    tagger = make("gru", jets)
-    top = 1 / (1 + np.exp(-tagger.predict(jets)[:, 0]))
-    np.testing.assert_allclose(tagger.probabilities(jets), np.stack([1 - top, top], axis=1), rtol=1e-5)
-
-
-def test_probabilities_of_five_classes_are_the_softmax_of_the_logits(jets: Jets) -> None:
-    tagger = make("gru", jets, MANY)
-    powers = np.exp(tagger.predict(jets))
-    np.testing.assert_allclose(tagger.probabilities(jets), powers / powers.sum(axis=1, keepdims=True), rtol=1e-5)
-
-
 @pytest.mark.parametrize("name", ["gru", "particle_transformer"])
 def test_the_logits_follow_from_the_embedding(name: str, jets: Jets) -> None:
     tagger = make(name, jets)
-    embedding = tagger.embed(jets)
+    logits, embedding = tagger.outputs(jets)
     head = tagger.network.output
     expected = embedding @ head.weight.detach().numpy().T + head.bias.detach().numpy()
-    np.testing.assert_allclose(tagger.predict(jets), expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(tagger.predict(jets), logits)
 
 
 def test_no_jets_give_no_logits(jets: Jets) -> None:
@@ -96,7 +85,7 @@ def test_no_jets_give_no_logits(jets: Jets) -> None:
 
 def test_a_keras_tagger_has_no_embedding(jets: Jets) -> None:
     with pytest.raises(InputError, match="recurrent_student"):
-        make("recurrent_student", jets).embed(jets)
+        make("recurrent_student", jets).outputs(jets)
 
 
 def test_a_keras_tagger_is_loaded_without_a_word_of_its_backend(jets: Jets, tmp_path: Path) -> None:
