@@ -121,9 +121,10 @@ def test_a_teacher_that_says_nan_is_refused_and_nothing_is_written(jets_file: Je
 
 
 def test_a_full_disk_keeps_the_older_outputs(
-    teacher: Tagger, jets_file: JetsFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    outputs_path: Path, teacher: Tagger, jets_file: JetsFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "t.h5").write_bytes(b"older")
+    older = outputs_path.read_bytes()
+    (tmp_path / "t.h5").write_bytes(older)
 
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
@@ -132,7 +133,7 @@ def test_a_full_disk_keeps_the_older_outputs(
     with pytest.raises(StorageError, match="the disk is full"):
         teach(teacher, jets_file, tmp_path / "t.h5")
     assert [path.name for path in tmp_path.iterdir()] == ["t.h5"]
-    assert (tmp_path / "t.h5").read_bytes() == b"older"
+    assert (tmp_path / "t.h5").read_bytes() == older
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
