@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -25,6 +26,18 @@ from jets.files import (
 BACKENDS = ("Vitis", "Vivado")
 STRATEGIES = ("Latency", "Resource")
 MANIFEST = "project.json"
+FEWEST_CHECKED = 2000
+CPP_KEYWORDS = (
+    "alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class compl "
+    "concept const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype default "
+    "delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline int long "
+    "mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register "
+    "reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template this "
+    "thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor "
+    "xor_eq"
+)
+OWN_NAMES = frozenset({"ap_types", "defines", "main", "nnet", "nnet_utils", "parameters", "std", "weights"})
+"""Names of hls4ml's own files, folders and namespaces, which a project's name would collide with."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +60,17 @@ class SelfCheckConfig:
     (`hls.convert.self_check.stated_limit`).
     """
 
-    n_jets: int = 2000
+    n_jets: int = FEWEST_CHECKED
     max_difference: float | None = None
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if self.n_jets < 1:
-            raise ConfigError(f"n_jets must be at least 1, not {self.n_jets}", None, "2000 is the default")
-        if self.max_difference is not None and not self.max_difference >= 0:
-            raise ConfigError(f"max_difference must be 0 or more, not {self.max_difference}", None, "correct it")
+        if self.n_jets < FEWEST_CHECKED:
+            what = f"n_jets must be at least {FEWEST_CHECKED}, not {self.n_jets}"
+            raise ConfigError(what, None, f"{FEWEST_CHECKED} is the default")
+        if self.max_difference is not None and not 0 <= self.max_difference < math.inf:
+            what = f"max_difference must be 0 or more and finite, not {self.max_difference}"
+            raise ConfigError(what, None, "correct it")
 
 
 @dataclass(frozen=True)
@@ -95,8 +110,9 @@ class HlsConfig:
         _check_strategy(self.strategy)
         _check_positive("reuse_factor", self.reuse_factor)
         for key in ("name", "namespace"):
-            if getattr(self, key) is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", getattr(self, key)):
-                raise ConfigError(f"{key} {getattr(self, key)!r} is not a C++ name", None, "use letters, digits and _")
+            _check_cpp_name(key, getattr(self, key))
+        if self.name.lower() in OWN_NAMES:
+            raise ConfigError(f"name {self.name!r} is one of hls4ml's own", None, "choose another, e.g. 'tagger'")
         if not 0 < self.clock_ns <= 1000:
             raise ConfigError(f"clock_ns must be between 0 and 1000 ns, not {self.clock_ns}", None, "5.0 is 200 MHz")
         if not 0 <= self.clock_uncertainty_percent < 100:
@@ -258,6 +274,12 @@ def _check_choice(key: str, value: str, known: tuple[str, ...]) -> None:
 def _check_strategy(value: str | None) -> None:
     if value is not None:
         _check_choice("strategy", value, STRATEGIES)
+
+
+def _check_cpp_name(key: str, value: str | None) -> None:
+    if value is not None and (value in CPP_KEYWORDS.split() or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", value)):
+        remedy = "use letters, digits and _, and no word of the language"
+        raise ConfigError(f"{key} {value!r} is not a C++ name", None, remedy)
 
 
 def _check_positive(key: str, value: int | None) -> None:

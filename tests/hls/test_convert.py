@@ -88,7 +88,7 @@ def broken(plans: tuple[LayerPlan, ...], name: str, role: str, fixed: FixedType)
 
 
 def test_a_broken_precision_is_found_in_its_layer_and_leaves_no_project(gru: Any, tmp_path: Path) -> None:
-    config = HlsConfig(self_check=SelfCheckConfig(n_jets=200))
+    config = HlsConfig(self_check=CHECK)
     plans = broken(plan_layers(gru, config), "dense_0", "accum", FixedType(9, 2))
     out = tmp_path / "project"
     with pytest.raises(ExactnessError) as caught:
@@ -107,7 +107,7 @@ def test_a_broken_precision_is_found_in_its_layer_and_leaves_no_project(gru: Any
 def test_whatever_is_broken_is_the_layer_that_is_named(
     gru: Any, tmp_path: Path, name: str, role: str, fixed: FixedType
 ) -> None:
-    config = HlsConfig(self_check=SelfCheckConfig(n_jets=500))
+    config = HlsConfig(self_check=CHECK)
     plans = broken(plan_layers(gru, config), name, role, fixed)
     with pytest.raises(ExactnessError, match=rf"layer '{name}'.*{role} {fixed}"):
         convert_student(gru, config, tmp_path / "project", "ab", plans=plans)
