@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jets.dataset import Jets, JetsFile
+from jets.dataset import Jets, JetsFile, rows_of
 from jets.errors import DataError, InputError, LayoutError
 from jets.hdf5 import HDF5Writer, open_hdf5, require_replaceable
 from models.tagger import Tagger
@@ -98,10 +98,8 @@ class TeacherOutputs:
         Raises:
             DataError: a jet that the teacher was not asked about.
         """
-        order = np.argsort(self.ids, kind="stable")
-        place = np.minimum(np.searchsorted(self.ids, ids, sorter=order), len(self) - 1)
-        rows = order[place]
-        missing = self.ids[rows] != ids
+        rows = rows_of(self.ids, ids)
+        missing = rows < 0
         if missing.any():
             what = f"the teacher outputs have no jet {int(ids[np.argmax(missing)])} ({int(missing.sum())} are missing)"
             raise DataError(what, None, AGAIN)

@@ -397,3 +397,12 @@ class JetsFile:
             provenance=self.provenance,
             **values,
         )
+
+
+def rows_of(known: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The row of each wanted id (n_wanted,) among the known ones (n_known,); -1 where it is not there."""
+    if len(known) == 0:
+        return np.full(len(wanted), -1, np.int64)
+    order = np.argsort(known, kind="stable")
+    rows = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(order) - 1)]
+    return np.where(known[rows] == wanted, rows, -1)

@@ -16,7 +16,7 @@ from hls.csim.sources import BUILD, FOLDER, VECTORS, only_tensor
 from hls.csim.testbench import LOG, run_testbench
 from hls.csim.vectors import Vectors, probe_inputs
 from hls.project import Project
-from jets.dataset import Jets
+from jets.dataset import Jets, rows_of
 from jets.errors import DataError, ExactnessError, LayoutError
 from jets.files import existing_file, read_json, replacing, write_json
 
@@ -121,10 +121,8 @@ def load_outputs(folder: Path, ids: NDArray[np.uint64]) -> NDArray[np.float32]:
             known, outputs = stored["ids"], stored["outputs"]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise LayoutError(f"cannot be read ({error})", path, "run the csim stage again") from None
-    order = np.argsort(known)
-    places = np.searchsorted(known, ids, sorter=order)
-    rows = order[np.minimum(places, len(order) - 1)]
-    missing = np.flatnonzero(known[rows] != ids)
+    rows = rows_of(known, ids)
+    missing = np.flatnonzero(rows < 0)
     if missing.size:
         raise DataError(f"jet {ids[missing[0]]} was not simulated", path, "run the csim stage again on these jets")
     return np.asarray(outputs[rows], np.float32)

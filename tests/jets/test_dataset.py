@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from jets.dataset import FOUR_VECTOR, PER_JET, SPLITS, Jets, JetsFile, JetsWriter, concatenate, split_of
+from jets.dataset import FOUR_VECTOR, PER_JET, SPLITS, Jets, JetsFile, JetsWriter, concatenate, rows_of, split_of
 from jets.errors import ConfigError, DataError, InputError, LayoutError, StorageError, TagwareError
 
 MakeJets = Callable[..., Jets]
@@ -354,3 +354,9 @@ def test_any_shape_of_jets_goes_round(tmp_path_factory: pytest.TempPathFactory, 
     file = write(tmp_path_factory.mktemp("round") / "jets.h5", jets)
     assert_equal(file.read(), jets)
     file.verify()
+
+
+def test_rows_are_found_by_id_in_any_order_and_missing_ones_marked() -> None:
+    known = np.array([7, 3, 9], np.uint64)
+    assert rows_of(known, np.array([9, 4, 7, 3, 10], np.uint64)).tolist() == [2, -1, 0, 1, -1]
+    assert rows_of(known[:0], known).tolist() == [-1, -1, -1]
