@@ -100,7 +100,9 @@ def test_the_report_can_be_saved_and_put_into_a_readme(project: Path, tmp_path: 
     assert Report.load(project / "report.json") == Report.load(project / "build/report/report.json")
 
 
-def test_a_verb_at_a_time_gives_the_same_firmware(project: Path, tmp_path: Path) -> None:
+def test_a_verb_at_a_time_gives_the_same_firmware(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     jets, config = str(project / "jets.h5"), str(project / "project.yaml")
     teacher = str(project / "build/teacher")
     assert tagware.main(["teach", teacher, jets, str(tmp_path / "teacher.h5")]) == 0
@@ -110,3 +112,11 @@ def test_a_verb_at_a_time_gives_the_same_firmware(project: Path, tmp_path: Path)
     assert tagware.main(["convert", student, str(tmp_path / "firmware"), "--config", config]) == 0
     ours = (tmp_path / "firmware/firmware/parameters.h").read_text()
     assert ours == (project / "build/convert/firmware/firmware/parameters.h").read_text()
+    firmware = str(tmp_path / "firmware")
+    assert tagware.main(["csim", firmware]) == 2
+    assert "--student" in capsys.readouterr().err
+    assert tagware.main(["csim", firmware, "--student", student, "--jets", jets]) == 0
+    assert json.loads(capsys.readouterr().out)["quantized_vs_csim"]["n_mismatch"] == 0
+    assert tagware.main(["csim", firmware]) == 0
+    vectors = "vectors/golden.txt"
+    assert (tmp_path / "firmware" / vectors).read_text() == (project / "build/csim/firmware" / vectors).read_text()
