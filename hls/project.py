@@ -184,26 +184,10 @@ class Project:
         """SHA-256 over every file's path and digest."""
         return json_digest(dict(sorted(self.files.items())))
 
-    @property
-    def n_constituents(self) -> int:
-        """Constituents a jet enters with."""
-        return self.inputs[0].shape[0]
-
-    @property
-    def n_features(self) -> int:
-        """Features of a constituent."""
-        return self.inputs[0].shape[-1]
-
     def manifest(self) -> str:
         """The text of `project.json`."""
         content = {key: value for key, value in asdict(self).items() if key != "folder"}
         return json.dumps({**content, "digest": self.digest}, indent=2) + "\n"
-
-    def save(self) -> Path:
-        """Write the manifest into the project's folder."""
-        with replacing(self.folder / MANIFEST) as temporary:
-            temporary.write_text(self.manifest())
-        return self.folder
 
     @classmethod
     def load(cls, folder: str | Path) -> Project:

@@ -30,7 +30,6 @@ from hls.csim.sources import (
     n_values,
     only_tensor,
     place_sources,
-    weights_flags,
 )
 from hls.project import Project, Tensor
 from jets.errors import DataError, ToolFailed
@@ -231,20 +230,19 @@ def code_range(tensor: Tensor) -> tuple[int, int]:
 
 def _library(project: Project, compiler: Compiler) -> tuple[Arithmetic, Path]:
     kinds: tuple[tuple[Arithmetic, tuple[str, ...]], ...] = (("tagware", FAST_FLAGS), ("ap_types", VENDOR_FLAGS))
-    extra = (*LIBRARY_FLAGS, *weights_flags(project))
-    paths = {kind: _library_path(project, compiler, kind, (*flags, *extra)) for kind, flags in kinds}
+    paths = {kind: _library_path(project, compiler, kind, (*flags, *LIBRARY_FLAGS)) for kind, flags in kinds}
     for kind, path in paths.items():
         if path.is_file():
             return kind, path
     sources = [Path("firmware") / f"{project.name}.cpp", CPP / "batch.cpp"]
     try:
-        compiler.compile(sources, (*FAST_FLAGS, *extra), paths["tagware"], project.folder)
+        compiler.compile(sources, (*FAST_FLAGS, *LIBRARY_FLAGS), paths["tagware"], project.folder)
         return "tagware", paths["tagware"]
     except ToolFailed:
         if REFUSAL not in log_of(paths["tagware"]).read_text():
             raise
     _log.warning("%s: a number is too wide for the fast simulation, the vendor's types are used", project.folder)
-    compiler.compile(sources, (*VENDOR_FLAGS, *extra), paths["ap_types"], project.folder)
+    compiler.compile(sources, (*VENDOR_FLAGS, *LIBRARY_FLAGS), paths["ap_types"], project.folder)
     return "ap_types", paths["ap_types"]
 
 

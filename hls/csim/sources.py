@@ -65,14 +65,6 @@ def place_sources(project: Project) -> Path:
     return folder
 
 
-def weights_flags(project: Project) -> tuple[str, ...]:
-    """The definition that firmware which reads its weights from text files needs."""
-    source = (project.folder / "firmware" / f"{project.name}.cpp").read_text()
-    if "load_weights_from_txt" not in source:
-        return ()
-    return (f'-DWEIGHTS_DIR="{(project.folder / "firmware/weights").absolute()}"',)
-
-
 def digest(project: Project, compiler: Compiler, flags: Sequence[str]) -> str:
     """SHA-256 of the sources as they stand on disk, the flags and the compiler."""
     parts = [compiler.program, compiler.version, compiler.target, *flags]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hls.csim.compiler import find_compiler
-from hls.csim.sources import BUILD, FOLDER, MAKE_VECTORS, VECTORS, VENDOR_FLAGS, digest, place_sources, weights_flags
+from hls.csim.sources import BUILD, FOLDER, MAKE_VECTORS, VECTORS, VENDOR_FLAGS, digest, place_sources
 from hls.project import Project
 from jets.errors import LayoutError, ToolFailed
 from jets.files import replacing
@@ -40,11 +40,10 @@ def build_testbench(project: Project) -> Path:
     """
     compiler = find_compiler()
     place_sources(project)
-    flags = (*VENDOR_FLAGS, *weights_flags(project))
-    program = project.folder / BUILD / f"{project.name}-testbench-{digest(project, compiler, flags)}"
+    program = project.folder / BUILD / f"{project.name}-testbench-{digest(project, compiler, VENDOR_FLAGS)}"
     if not program.is_file():
         sources = [Path("firmware") / f"{project.name}.cpp", Path(FOLDER) / "testbench.cpp"]
-        compiler.compile(sources, flags, program, project.folder)
+        compiler.compile(sources, VENDOR_FLAGS, program, project.folder)
     return program
 
 

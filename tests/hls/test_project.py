@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hls.project import HlsConfig, LayerRecord, Project, SelfCheckConfig, Tensor, digests, write_files
+from hls.project import MANIFEST, HlsConfig, LayerRecord, Project, SelfCheckConfig, Tensor, digests, write_files
 from jets.config import fill
 from jets.errors import ConfigError, InputError, LayoutError, StorageError
 
@@ -29,14 +29,14 @@ def project(tmp_path: Path) -> Project:
         estimates=({"tool": "x", "lut": 3, "ff": None},),
         ebops=12.0,
     )
-    made.save()
+    (folder / MANIFEST).write_text(made.manifest())
     return made
 
 
 def test_a_project_is_read_back_as_it_was_saved(project: Project) -> None:
     loaded = Project.load(project.folder)
     assert loaded == project
-    assert (loaded.digest, loaded.n_constituents, loaded.n_features) == (project.digest, 20, 6)
+    assert loaded.digest == project.digest
     assert loaded.config.of_layer("rnn") == ("Resource", 5)
     assert loaded.config.of_layer("dense_0") == ("Latency", 1)
 
