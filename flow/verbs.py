@@ -99,7 +99,7 @@ def csim(options: argparse.Namespace) -> int:
         )
     result = simulate_firmware(options.firmware, options.student, options.jets)
     _say(json.dumps(dataclasses.asdict(result), indent=2, default=str))
-    return 0 if result.n_mismatch == 0 else 1
+    return 0 if result.agrees else 1
 
 
 def run(options: argparse.Namespace) -> None:
