@@ -69,7 +69,7 @@ def firmware_of(model: Any, folder: Path, changes: Changes | None = None, config
     return Firmware(graph, circuit, build(project))
 
 
-def build_chain(n_inputs: int = 12, widths: Sequence[int] = (10, 5), seed: int = 0) -> Any:
+def build_chain(n_inputs: int = 8, widths: Sequence[int] = (6, 3), seed: int = 0) -> Any:
     """Input, dense, ReLU, dense, output; every code of the layers is used."""
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((n_inputs,), name="features")

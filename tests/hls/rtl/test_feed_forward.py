@@ -65,7 +65,7 @@ COARSE_TABLES: Changes = {
         "table_size": 1024,
         "types": {"result": FixedType(13, 1), "table": FixedType(14, 1)},
     },
-    "scores": {"types": {"result": FixedType(7, 6)}},
+    "scores": {"types": {"result": FixedType(8, 6)}},
     "scores_q": {
         "activation": "sigmoid",
         "table_size": 1024,
@@ -128,7 +128,7 @@ def every_value(fixed: FixedType) -> np.ndarray:  # type: ignore[type-arg]
     return (first + np.arange(2**fixed.width)) * fixed.step
 
 
-@pytest.mark.parametrize("inputs", [np.zeros((3, 11)), np.full((3, 12), np.nan), np.zeros(12)])
+@pytest.mark.parametrize("inputs", [np.zeros((3, 7)), np.full((3, 8), np.nan), np.zeros(8)])
 def test_inputs_of_another_shape_or_not_finite_are_refused(chain: Firmware, inputs: np.ndarray) -> None:  # type: ignore[type-arg]
     with pytest.raises(DataError, match=r"shape|NaN"):
         chain.circuit.interpret(inputs)
