@@ -37,7 +37,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "tagware needs Python 3.11: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
-	$(PIP) --editable '.[simulate,dev]'
+	$(PIP) --editable '.[simulate,rtl,dev]'
 	touch $@
 
 clean:

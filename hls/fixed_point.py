@@ -18,8 +18,8 @@ _PATTERN = re.compile(r"(?:ap_)?(u?)fixed<(\d+),\s*(-?\d+)(?:,\s*(?:AP_)?(\w+))?
 class FixedType:
     """`ap_[u]fixed<width, integer, rounding, overflow>`: multiples of 2**-fraction_bits (UG1399, arbitrary precision).
 
-    `integer` counts the sign bit of a signed type. Rounding: TRN (towards minus infinity) or RND_CONV (half to even).
-    Overflow: WRAP, SAT, or SAT_SYM (saturates at minus the maximum).
+    `integer` counts the sign bit of a signed type. Rounding: TRN (towards minus infinity), RND (half up) or RND_CONV
+    (half to even). Overflow: WRAP, SAT, or SAT_SYM (saturates at minus the maximum).
     """
 
     width: int
@@ -77,7 +77,10 @@ class FixedType:
     def cast(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """`values` as this type holds them (any shape); exact for inputs of up to 53 significant bits."""
         scaled = np.asarray(values, np.float64) / self.step
-        codes = np.floor(scaled) if self.rounding == "TRN" else np.rint(scaled)
+        if self.rounding == "RND":
+            codes = np.floor(scaled + 0.5)
+        else:
+            codes = np.floor(scaled) if self.rounding == "TRN" else np.rint(scaled)
         if self.overflow == "WRAP":
             low = self.minimum / self.step
             return np.asarray((np.mod(codes - low, 2.0**self.width) + low) * self.step, np.float64)

@@ -14,7 +14,7 @@ types = st.builds(
     st.integers(2, 20),
     st.integers(-3, 12),
     st.booleans(),
-    st.sampled_from(["TRN", "RND_CONV"]),
+    st.sampled_from(["TRN", "RND", "RND_CONV"]),
     st.sampled_from(["WRAP", "SAT"]),
 )
 
@@ -33,9 +33,10 @@ def test_a_cast_value_is_in_range_on_the_grid_and_stays_when_cast_again(fixed: F
     assert fixed.holds(cast)
 
 
-def test_halves_round_to_even_and_truncation_goes_down() -> None:
+def test_halves_round_to_even_or_up_and_truncation_goes_down() -> None:
     values = np.array([0.5, 1.5, 2.5, -0.5, -1.5, -0.25])
     assert FixedType(8, 8, rounding="RND_CONV").cast(values).tolist() == [0, 2, 2, 0, -2, 0]
+    assert FixedType(8, 8, rounding="RND").cast(values).tolist() == [1, 2, 3, 0, -1, 0]
     assert FixedType(8, 8).cast(values).tolist() == [0, 1, 2, -1, -2, -1]
 
 

@@ -1,0 +1,110 @@
+"""One step of a GRU (hls4ml's nnet_recurrent.h) and of an LSTM (our nnet_exact_lstm.h)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hls.convert.kernels import REPLACED_CALLS
+from hls.fixed_point import FixedType
+from hls.rtl.casts import cast
+from hls.rtl.dense import matrix_product
+from hls.rtl.refusal import (
+    accumulator_type,
+    check_option,
+    check_strategy,
+    input_type,
+    refuse,
+    result_type,
+    weights,
+)
+from hls.rtl.tables import Table, gate_table, look_up
+
+STATES = {"GRU": 1, "LSTM": 2}
+"""Vectors that a step hands to the next: the hidden state, and the cell state of an LSTM."""
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What the gates of a cell are made with.
+
+    Attributes:
+        from_data, from_state: W x + b and U h + b_r, in the accumulator's type.
+        recurrent, plain: the tables of the recurrent activation and of the activation.
+        accumulator, state: the types of the sums and of what is kept between steps.
+    """
+
+    from_data: Any
+    from_state: Any
+    recurrent: Table
+    plain: Table
+    accumulator: FixedType
+    state: FixedType
+
+    def sum(self, values: Any) -> Any:
+        """Values as an accumulator holds them."""
+        return cast(values, self.accumulator)
+
+
+def step(node: Any, data: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+    """One step of the layer for the data (n_in,) and its states, each (n_units,): the new states, hidden first."""
+    gates = _gates(node, data, states[0])
+    if node.class_name == "GRU":
+        return (_gru(gates, states[0]),)
+    return _lstm(gates, states[1])
+
+
+def check_recurrent(node: Any) -> None:
+    """Raise InputError for an option of the layer that is not traced."""
+    check_strategy(node)
+    check_option(node, "direction", ("forward",))
+    check_option(node, "return_state", (False, None))
+    if len(node.inputs) != 1:
+        raise refuse(node, "starts from a state that another layer gives", "start from zero; an input would add it")
+    if node.class_name == "GRU":
+        check_option(node, "apply_reset_gate", ("after",))
+        check_option(node, "pytorch", (False, None))
+        return
+    kernel = REPLACED_CALLS["LSTM"][1]
+    if kernel not in node.get_attr("function_cpp", ""):
+        raise refuse(node, f"does not call {kernel}…>", "build the graph with hls.convert.graph.build_graph")
+
+
+def _gates(node: Any, data: Any, hidden: Any) -> Gates:
+    accumulator, state = accumulator_type(node), result_type(node)
+    products = []
+    for values, fixed, weight_name, bias_name in (
+        (data, input_type(node), "weight", "bias"),
+        (hidden, state, "recurrent_weight", "recurrent_bias"),
+    ):
+        weight, weight_type = weights(node, weight_name)
+        bias, _ = weights(node, bias_name)
+        fraction_bits = fixed.fraction_bits + weight_type.fraction_bits
+        matrix = weight.reshape(len(values), bias.size)
+        products.append(matrix_product(values, matrix, bias.ravel(), fraction_bits, accumulator))
+    recurrent, plain = (
+        gate_table(node, str(node.get_attr(name)), accumulator, accumulator)
+        for name in ("recurrent_activation", "activation")
+    )
+    return Gates(products[0], products[1], recurrent, plain, accumulator, state)
+
+
+def _gru(gates: Gates, hidden: Any) -> Any:
+    """Gates are ordered z, r, h; the reset gate multiplies U h + b_r (reset_after)."""
+    n = len(hidden)
+    update_reset = look_up(gates.sum(gates.from_data[: 2 * n] + gates.from_state[: 2 * n]), gates.recurrent)
+    update, reset = update_reset[:n], update_reset[n:]
+    kept = gates.sum(reset * gates.from_state[2 * n :])
+    candidate = look_up(gates.sum(gates.from_data[2 * n :] + kept), gates.plain)
+    return cast(candidate * (1 - update) + hidden * update, gates.state)
+
+
+def _lstm(gates: Gates, cell: Any) -> tuple[Any, Any]:
+    """Gates are ordered i, f, c, o; tanh sees the cell state before it is cast to the state's type."""
+    n = len(cell)
+    sums = gates.sum(gates.from_data + gates.from_state)
+    enter, forget, leave = (look_up(sums[k * n : (k + 1) * n], gates.recurrent) for k in (0, 1, 3))
+    candidate = look_up(sums[2 * n : 3 * n], gates.plain)
+    new_cell = gates.sum(candidate * enter + cell * forget)
+    hidden = cast(leave * look_up(new_cell, gates.plain), gates.state)
+    return hidden, cast(new_cell, gates.state)
