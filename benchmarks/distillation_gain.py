@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,16 +36,18 @@ WAYS = ("soft_targets", "cross_entropy")
 MODELS = ("float", "quantized")
 WORKING_POINTS = (0.3, 0.5)
 NUMBERS = ("AUC", *(f"ln(1/eps_B) at {point}" for point in WORKING_POINTS))
-REPLICAS = 200
+REPLICAS = 100
 Scores = NDArray[np.float32]
 Pairs = Sequence[tuple[Scores, Scores]]
 
 
 def teacher_outputs(teacher: Path, jets_file: JetsFile, folder: Path) -> TeacherOutputs:
-    """The teacher's stored outputs, made once."""
-    path = folder / "teacher.h5"
-    if not path.is_file():
-        teach(Tagger.load(teacher), jets_file, path)
+    """The teacher's stored outputs, made once; another teacher's are made anew."""
+    path, tagger = folder / "teacher.h5", Tagger.load(teacher)
+    if not path.is_file() or TeacherOutputs.load(path).provenance["tagger"] != json.loads(
+        json.dumps(tagger.provenance)
+    ):
+        teach(tagger, jets_file, path)
     return TeacherOutputs.load(path).check(jets_file)
 
 
@@ -122,9 +125,9 @@ def run(options: argparse.Namespace) -> None:
     section = fill(CompressSection, content.get("compress"), "compress")
     spec = fill(RecurrentSpec, content.get("student"), "student")
     outputs = teacher_outputs(options.teacher, jets_file, options.folder)
-    jets: Jets = jets_file.read("test")
+    jets: Jets = JetsFile(options.test_jets).read() if options.test_jets else jets_file.read("test")
     print(f"{len(jets)} test jets{'':23s}{'AUC':>8s}{'1/eps_B at 0.3':>26s}{'at 0.5':>16s}")
-    table = {"teacher": measures(outputs.for_jets(jets).logits[:, 0], jets.labels)}
+    table = {"teacher": measures(Tagger.load(options.teacher).predict(jets)[:, 0], jets.labels)}
     print(row("teacher", table["teacher"]))
     scores: dict[int, dict[tuple[str, str], Scores]] = {}
     for seed in options.seeds:
@@ -150,6 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--teacher", type=Path, required=True, help="the teacher's Tagger folder")
     parser.add_argument("--jets", type=Path, help="jets file (default: the packaged top_qcd sample)")
+    parser.add_argument("--test-jets", type=Path, help="an independent jets file (default: the test split of --jets)")
     parser.add_argument("--project", type=Path, help="a project.yaml whose student and compress sections are used")
     parser.add_argument("--folder", type=Path, required=True, help="where students and results go")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
