@@ -20,7 +20,7 @@ from jets.features import PowerOfTwoScaling
 from jets.samples import sample_path
 from models.students.recurrent import RecurrentSpec
 from models.tagger import Tagger
-from tests.hls.students import build_student
+from tests.hls.students import build_student, quantized
 
 CHECK = SelfCheckConfig(n_jets=2000)
 
@@ -117,7 +117,8 @@ def test_whatever_is_broken_is_the_layer_that_is_named(
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 @pytest.mark.parametrize("backend", ["Vitis", "Vivado"])
 def test_students_of_full_size_equal_keras_bit_for_bit(cell: str, backend: str, tmp_path: Path) -> None:
-    model = build_student(cell, units=20, n_constituents=20, seed=2)
+    narrow = quantized(7, 0)  # so that float32 holds every product r (U h + b)
+    model = build_student(cell, units=20, n_constituents=20, seed=2, recurrent_quantizer=narrow)
     config = HlsConfig(backend=backend, self_check=SelfCheckConfig(n_jets=4000))
     project = convert_student(model, config, tmp_path / "project", "ab")
     assert (project.self_check["n_mismatch"], project.self_check["limit"]) == (0, 0.0)
