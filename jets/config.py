@@ -95,9 +95,15 @@ def check_keys(mapping: Mapping[str, Any], known: Iterable[str], where: str | Pa
     for key in mapping:
         if key in known:
             continue
-        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-        remedy = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+        remedy = did_you_mean(str(key), known, "known keys: ", cutoff=0.5)
         raise ConfigError(f"unknown key {key!r}", where, remedy)
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "use one of ", cutoff: float = 0.6) -> str:
+    """The remedy for an unknown name: the nearest known one, or `otherwise` and all of them."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    return f"did you mean {near[0]!r}?" if near else f"{otherwise}{', '.join(known)}"
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from jets.config import did_you_mean
 from jets.dataset import Jets
 from jets.errors import ConfigError
 from jets.features import PowerOfTwoScaling
@@ -43,9 +43,7 @@ def architecture(name: str) -> Architecture:
         ConfigError: no such architecture.
     """
     if name not in _ARCHITECTURES:
-        near = difflib.get_close_matches(str(name), ARCHITECTURE_NAMES, n=1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(ARCHITECTURE_NAMES)}"
-        raise ConfigError(f"unknown architecture {name!r}", None, remedy)
+        raise ConfigError(f"unknown architecture {name!r}", None, did_you_mean(str(name), ARCHITECTURE_NAMES))
     return _ARCHITECTURES[name]()
 
 

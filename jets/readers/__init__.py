@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from jets.config import did_you_mean
 from jets.dataset import Jets, JetsWriter, require_replaceable
 from jets.errors import ConfigError, DataError, InputError
 from jets.readers import hls4ml_lhc_jets, top_tagging
@@ -79,9 +79,7 @@ def import_jets(format: str, paths: Sequence[Path], out: Path) -> Path:
 
 def _reader(name: str) -> Reader:
     if name not in READERS:
-        near = difflib.get_close_matches(name, READERS, n=1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(READERS)}"
-        raise ConfigError(f"unknown format {name!r}", None, remedy)
+        raise ConfigError(f"unknown format {name!r}", None, did_you_mean(name, READERS))
     return READERS[name]
 
 
