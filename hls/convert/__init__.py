@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from hls.convert.plan import LayerPlan
     from jets.dataset import Jets
+    from models.tagger import Tagger
 
 TOOLS = ("hls4ml", "keras", "qkeras-v3", "numpy")
 N_TESTBENCH = 100
@@ -33,18 +34,26 @@ def convert(tagger_folder: str | Path, config: HlsConfig, out: str | Path, jets:
         StorageError: `out` holds files that tagware did not write, or the disk is full.
         ToolNotFound: there is no C++ compiler.
     """
-    from models.tagger import Tagger
-
     tagger_folder, out = Path(tagger_folder), Path(out)
-    tagger = Tagger.load(tagger_folder)
-    if tagger.framework != "keras" or tagger.quantization is None:
-        kind = "Keras" if tagger.framework != "keras" else "quantized"
-        what = f"a {tagger.architecture!r} tagger is not a {kind} student"
-        raise InputError(what, tagger_folder, "convert the quantized student that `tagware distil` writes")
+    tagger = _quantized_student(tagger_folder)
     names = ("tagger.json", "model.keras")
     digest = json_digest({name: file_digest(tagger_folder / name) for name in names})
     inputs = None if jets is None else tagger.inputs(jets[: config.self_check.n_jets])["constituents"]
     return convert_student(tagger.network, config, out, digest, inputs)
+
+
+def student_graph(tagger_folder: str | Path, config: HlsConfig) -> Any:
+    """The hls4ml ModelGraph that `convert` writes the HLS project of a saved student from; nothing is written.
+
+    Raises:
+        InputError: no tagger there, or a layer that the firmware cannot compute exactly; names the layer.
+    """
+    from hls.convert.graph import build_graph
+    from hls.convert.plan import plan_layers
+
+    tagger_folder = Path(tagger_folder)
+    model = _quantized_student(tagger_folder).network
+    return build_graph(model, plan_layers(model, config), config, tagger_folder / "never_written")
 
 
 def convert_student(
@@ -89,6 +98,17 @@ def convert_student(
     )
     write_files({**files, MANIFEST: project.manifest().encode()}, out)
     return project
+
+
+def _quantized_student(folder: Path) -> Tagger:
+    from models.tagger import Tagger
+
+    tagger = Tagger.load(folder)
+    if tagger.framework != "keras" or tagger.quantization is None:
+        kind = "Keras" if tagger.framework != "keras" else "quantized"
+        what = f"a {tagger.architecture!r} tagger is not a {kind} student"
+        raise InputError(what, folder, "convert the quantized student that `tagware distil` writes")
+    return tagger
 
 
 def _vectors(
