@@ -10,11 +10,11 @@ import numpy as np
 from hls.fixed_point import FixedType
 
 
-def new_values(n: int, fixed: FixedType) -> Any:
-    """`n` independent values of a type, (n,): the inputs of a trace."""
+def new_values(shape: int | tuple[int, ...], fixed: FixedType) -> Any:
+    """Independent values of a type: the inputs of a trace."""
     from alkaid.trace import FVArray
 
-    return FVArray.from_kif(*(np.full(n, bits) for bits in _sign_integer_fraction(fixed)))
+    return FVArray.from_kif(*(np.full(shape, bits) for bits in _sign_integer_fraction(fixed)))
 
 
 def cast(values: Any, fixed: FixedType) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from hls.convert.kernels import REPLACED_CALLS
 from hls.fixed_point import FixedType
 from hls.rtl.casts import cast
-from hls.rtl.dense import matrix_product
+from hls.rtl.products import matrix_product
 from hls.rtl.refusal import (
     accumulator_type,
     check_option,

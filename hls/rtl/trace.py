@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from hls.rtl.activation import activation
 from hls.rtl.casts import new_values
 from hls.rtl.circuit import Circuit, FeedForward, Recurrence
-from hls.rtl.dense import dense
+from hls.rtl.layers import LAYERS
 from hls.rtl.recurrent import STATES, check_recurrent, step
-from hls.rtl.refusal import input_type, refuse, result_type
+from hls.rtl.refusal import fixed_type, input_type, refuse, result_type
 from jets.errors import InputError, ToolNotFound
 
-FEED_FORWARD = {"Activation": activation, "Dense": dense}
 EXACT_BITS = 53
 """alkaid keeps its intervals, and gives its results, in double precision."""
 
@@ -31,15 +29,11 @@ def trace(graph: Any) -> Circuit:
     """
     _require_alkaid()
     nodes = list(graph.get_layers())
-    _check_chain(graph, nodes)
-    blocks: list[FeedForward | Recurrence] = []
-    for recurrent, group in itertools.groupby(nodes[1:], key=lambda node: node.class_name in STATES):
-        if recurrent:
-            blocks += [_recurrence(node) for node in group]
-        else:
-            blocks.append(_feed_forward(list(group)))
+    _check_graph(graph, nodes)
+    (output,) = graph.outputs
+    (last,) = (node for node in nodes if output in node.outputs)
     shape = tuple(int(size) for size in nodes[0].get_output_variable().shape)
-    return Circuit(result_type(nodes[0]), result_type(nodes[-1]), shape, tuple(blocks))
+    return Circuit(result_type(nodes[0]), result_type(last), shape, tuple(_blocks(nodes, output)))
 
 
 def _require_alkaid() -> None:
@@ -50,29 +44,69 @@ def _require_alkaid() -> None:
         raise ToolNotFound("the Python package alkaid is not installed", None, remedy) from None
 
 
-def _check_chain(graph: Any, nodes: Sequence[Any]) -> None:
+def _check_graph(graph: Any, nodes: Sequence[Any]) -> None:
     io_type = graph.config.get_config_value("IOType")
     if io_type != "io_parallel":
         raise InputError(f"io_type {io_type} is not traced", "hls4ml graph", "use io_parallel; FIFOs would support it")
     for node in nodes:
-        if node.class_name not in {"Input", *FEED_FORWARD, *STATES}:
-            known = ", ".join(sorted({*FEED_FORWARD, *STATES}))
-            raise refuse(node, "is not traced", f"traced are {known}; a file for it in hls/rtl would add it")
-    for before, node in itertools.pairwise(nodes):
-        if node.class_name == "Input" or list(node.inputs) != list(before.outputs):
-            what = f"is fed by {', '.join(node.inputs) or 'the outside'}, not by {before.name!r} alone"
-            raise refuse(node, what, "use a chain of layers; merging layers would support it")
-    if nodes[0].class_name != "Input" or len(nodes) < 2 or list(graph.outputs) != list(nodes[-1].outputs):
-        raise InputError("is not a chain from an input to one output", "hls4ml graph", "use a chain of layers")
+        if node.class_name not in {"Input", *LAYERS, *STATES}:
+            known = ", ".join(sorted({*LAYERS, *STATES}))
+            raise refuse(node, "is not traced", f"traced are {known}; a file for it in hls/rtl/layers would add it")
+    for end, tensors in (("input", graph.inputs), ("output", graph.outputs)):
+        if len(tensors) != 1:
+            what = f"has {len(tensors)} {end}s: {', '.join(tensors)}"
+            raise InputError(what, "hls4ml graph", "concatenate them; a port for each would support more than one")
+    if list(graph.inputs) == list(graph.outputs):
+        raise InputError("has no layer between its input and its output", "hls4ml graph", "give it one")
 
 
-def _feed_forward(nodes: Sequence[Any]) -> FeedForward:
-    inputs = new_values(math.prod(nodes[0].get_input_variable().shape), input_type(nodes[0]))
-    values = inputs
+def _blocks(nodes: Sequence[Any], output: str) -> Iterator[FeedForward | Recurrence]:
+    """The blocks in order, each fed by one tensor, that of the block before it."""
+    groups = [
+        list(group)
+        for _, group in itertools.groupby(nodes[1:], key=lambda node: node.name if node.class_name in STATES else None)
+    ]
+    entering = nodes[0].outputs[0]
+    for group, following in itertools.zip_longest(groups, groups[1:]):
+        _check_reach(group, entering)
+        if group[0].class_name in STATES:
+            yield _recurrence(group[0])
+            entering = group[0].outputs[0]
+        else:
+            leaving = following[0].inputs[0] if following else output
+            yield _feed_forward(group, entering, leaving)
+            entering = leaving
+
+
+def _check_reach(group: Sequence[Any], entering: str) -> None:
+    """Raise InputError unless the layers use nothing but `entering` and one another."""
+    reach = {entering}
+    for node in group:
+        for tensor in node.inputs:
+            if tensor not in reach:
+                what = f"takes {tensor!r} around a recurrent layer"
+                raise refuse(node, what, "use a chain of layers there; a delay line beside it would support it")
+        reach |= set(node.outputs)
+
+
+def _feed_forward(nodes: Sequence[Any], entering: str, leaving: str) -> FeedForward:
+    values: dict[str, Any] = {}
     for node in nodes:
-        values = FEED_FORWARD[node.class_name](node, values)
+        inputs = []
+        for tensor in node.inputs:
+            variable = node.get_input_variable(tensor)
+            if tensor == entering and entering not in values:
+                fixed = fixed_type(node, "input", variable.type.precision)
+                values[entering] = new_values(_shape(variable), fixed)
+            inputs.append(values[tensor])
+        outputs = LAYERS[node.class_name](node, inputs)
+        values[node.outputs[0]] = outputs.reshape(_shape(node.get_output_variable()))
     layers = tuple(node.name for node in nodes)
-    return FeedForward(layers, _logic(layers, inputs, values))
+    return FeedForward(layers, _logic(layers, values[entering].ravel(), values[leaving].ravel()))
+
+
+def _shape(variable: Any) -> tuple[int, ...]:
+    return tuple(int(size) for size in variable.shape)
 
 
 def _recurrence(node: Any) -> Recurrence:

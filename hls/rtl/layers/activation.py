@@ -9,8 +9,9 @@ from hls.rtl.refusal import input_type, refuse, result_type
 from hls.rtl.tables import FUNCTIONS, gate_table, look_up
 
 
-def activation(node: Any, values: Any) -> Any:
-    """An Activation layer of the values (n,): (n,)."""
+def activation(node: Any, inputs: list[Any]) -> Any:
+    """An Activation layer of the values of any shape, one by one."""
+    (values,) = inputs
     name = str(node.get_attr("activation"))
     result = result_type(node)
     if name == "linear":
@@ -19,5 +20,5 @@ def activation(node: Any, values: Any) -> Any:
         return cast(each(values, lambda value: value.relu()), result)
     if name in FUNCTIONS:
         return look_up(values, gate_table(node, name, input_type(node), result))
-    remedy = f"use linear, relu, {', '.join(FUNCTIONS)}; a function in hls/rtl/activation.py would add it"
+    remedy = f"use linear, relu, {', '.join(FUNCTIONS)}; a function in hls/rtl/layers/activation.py would add it"
     raise refuse(node, f"the activation {name} is not traced", remedy)

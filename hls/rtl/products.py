@@ -1,4 +1,4 @@
-"""Dense, as `dense_latency` of hls4ml computes it (nnet_dense_latency.h)."""
+"""Sums of products with constants, every product cast to the accumulator's type before it is added."""
 
 from __future__ import annotations
 
@@ -9,21 +9,6 @@ from numpy.typing import NDArray
 
 from hls.fixed_point import FixedType
 from hls.rtl.casts import array, cast, cast_one, constant
-from hls.rtl.refusal import accumulator_type, check_strategy, input_type, refuse, result_type, weights
-
-
-def dense(node: Any, values: Any) -> Any:
-    """A Dense layer of the values (n_in,): (n_out,)."""
-    check_strategy(node)
-    weight, weight_type = weights(node, "weight")
-    bias, _ = weights(node, "bias")
-    weight = weight.reshape(-1, bias.size)
-    if len(weight) != len(values):
-        what = f"it sees {len(weight)} of {len(values)} inputs at a time"
-        raise refuse(node, what, "flatten its input; a pointwise convolution in hls/rtl would add it")
-    fraction_bits = input_type(node).fraction_bits + weight_type.fraction_bits
-    sums = matrix_product(values, weight, bias.ravel(), fraction_bits, accumulator_type(node))
-    return cast(sums, result_type(node))
 
 
 def matrix_product(
