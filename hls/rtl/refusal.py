@@ -62,17 +62,15 @@ def accumulator_type(node: Any) -> FixedType:
 
 
 def weights(node: Any, name: str) -> tuple[NDArray[np.float64], FixedType]:
-    """The constants of a layer and their type.
+    """The constants of a layer as its C++ has them (decimal literals, cast to the type), and their type.
 
     Raises:
-        InputError: one of them is not a value of that type, or the type is too wide.
+        InputError: the type is too wide.
     """
     variable = node.weights[name]
     fixed = fixed_type(node, name, variable.type.precision)
-    values = np.asarray(variable.data, np.float64)
-    if not fixed.holds(values):
-        remedy = "round them before the conversion; the rounding of C++ literals would support it"
-        raise refuse(node, f"its {name} has values that {fixed} does not hold", remedy)
+    literals = [float(text) for text in variable]
+    values = fixed.cast(np.array(literals).reshape(variable.data.shape))
     if fixed.width > WEIGHT_BITS:
         raise refuse(
             node, f"its {name} has {fixed.width} bits", f"use {WEIGHT_BITS} at most, which alkaid solves exactly"
