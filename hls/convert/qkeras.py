@@ -1,7 +1,8 @@
 """hls4ml layer handlers for the layers of qkeras-v3, which hls4ml 1.3.0 does not have.
 
 Importing this module registers them in hls4ml's Keras 3 registry (a handler is found by the layer's class name). Each
-hands over structure and weights on their grids; the precisions come from `hls.convert.plan`.
+hands over structure and weights on their grids; the precisions come from `hls.convert.plan`. Without a plan, QDense and
+QActivation are handed over with their quantizers, from which hls4ml derives precisions as it does for Keras 2.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+from hls4ml.converters.keras.qkeras import get_activation_quantizer, get_quantizer_from_config
 from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
 
 from hls.convert.plan import LayerPlan
+from jets.errors import InputError
 
-_PLANS: ContextVar[Mapping[str, LayerPlan]] = ContextVar("plans")
+_PLANS: ContextVar[Mapping[str, LayerPlan] | None] = ContextVar("plans", default=None)
 
 
 @contextmanager
@@ -28,8 +32,24 @@ def handling(plans: Sequence[LayerPlan]) -> Iterator[None]:
         _PLANS.reset(token)
 
 
-def _weights(layer: Any) -> dict[str, Any]:
-    return {f"{name}_data": values for name, values in _PLANS.get()[layer.name].data.items()}
+def _plan(layer: Any) -> LayerPlan | None:
+    plans = _PLANS.get()
+    return None if plans is None else plans[layer.name]
+
+
+def _weights(plan: LayerPlan) -> dict[str, Any]:
+    return {f"{name}_data": values for name, values in plan.data.items()}
+
+
+def _quantized_weights(layer: Any) -> dict[str, Any]:
+    """The weights of a layer with QKeras' quantizers, which hls4ml applies to them."""
+    config = {"class_name": type(layer).__name__, "config": layer.get_config()}
+    found: dict[str, Any] = {}
+    for ours, name in (("weight", "kernel"), ("bias", "bias")):
+        values = getattr(layer, name, None)
+        found[f"{ours}_data"] = None if values is None else np.asarray(values)
+        found[f"{ours}_quantizer"] = None if values is None else get_quantizer_from_config(config, name)
+    return found
 
 
 class QDenseHandler(KerasV3LayerHandler):  # type: ignore[misc]
@@ -41,7 +61,9 @@ class QDenseHandler(KerasV3LayerHandler):  # type: ignore[misc]
         """One Dense layer with weights on their grid."""
         n_in, n_out = layer.kernel.shape
         shape = {"n_in": int(n_in), "n_out": int(n_out), "data_format": "channels_last"}
-        return ({**self.default_config, "class_name": "Dense", **shape, **_weights(layer)},)
+        plan = _plan(layer)
+        weights = _quantized_weights(layer) if plan is None else _weights(plan)
+        return ({**self.default_config, "class_name": "Dense", **shape, **weights},)
 
 
 class QActivationHandler(KerasV3LayerHandler):  # type: ignore[misc]
@@ -54,8 +76,11 @@ class QActivationHandler(KerasV3LayerHandler):  # type: ignore[misc]
         n_in = 1
         for size in in_tensors[0].shape[1:]:
             n_in *= int(size)
-        activation = _PLANS.get()[layer.name].activation
-        return ({**self.default_config, "class_name": "Activation", "activation": activation, "n_in": n_in},)
+        plan = _plan(layer)
+        if plan is None:
+            config = {"class_name": "QActivation", "config": {"name": layer.name, "activation": layer.activation}}
+            return ({**self.default_config, **get_activation_quantizer(config, []), "n_in": n_in},)
+        return ({**self.default_config, "class_name": "Activation", "activation": plan.activation, "n_in": n_in},)
 
 
 class QRecurrentHandler(KerasV3LayerHandler):  # type: ignore[misc]
@@ -65,7 +90,10 @@ class QRecurrentHandler(KerasV3LayerHandler):  # type: ignore[misc]
 
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         """One recurrent layer that runs forward over all steps."""
-        plan = _PLANS.get()[layer.name]
+        plan = _plan(layer)
+        if plan is None:
+            remedy = "convert it with hls.convert, which derives them, or build_graph with plans of your own"
+            raise InputError("hls4ml has no precisions for its gates", f"layer {layer.name!r}", remedy)
         structure = {
             "class_name": plan.kind,
             "direction": "forward",
@@ -80,4 +108,4 @@ class QRecurrentHandler(KerasV3LayerHandler):  # type: ignore[misc]
         }
         if plan.kind == "GRU":
             structure["apply_reset_gate"] = "after"
-        return ({**self.default_config, **structure, **_weights(layer)},)
+        return ({**self.default_config, **structure, **_weights(plan)},)
