@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from jets.errors import ToolFailed, ToolNotFound
+from hls.tools.tool import Program, execute, find
+from jets.errors import ToolFailed
 from jets.files import replacing
 
 VARIABLE = "CXX"
-OLDEST = 11
+GCC = Program("g++", "apt install g++", "11", version_arguments=("-dumpfullversion", "-dumpversion"), named_by=VARIABLE)
 SECONDS = 1800
-REMEDY = f"install g++ {OLDEST} or newer (apt install g++), or set {VARIABLE} to one"
 
 
 @dataclass(frozen=True)
@@ -45,14 +42,9 @@ class Compiler:
         log = log_of(output)
         with replacing(output) as temporary:
             command = [self.program, *flags, *map(str, sources), "-o", str(temporary.absolute())]
-            try:
-                done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
-            except subprocess.TimeoutExpired:
-                raise ToolFailed(f"{self.program} took more than {SECONDS} s", folder, "simplify the student") from None
-            with replacing(log) as text:
-                text.write_text(f"{' '.join(command)}\n{done.stderr}")
-            if done.returncode != 0:
-                raise ToolFailed(f"the firmware does not compile: {_first_error(done.stderr)}", log, "read this log")
+            done = execute(command, folder, log, SECONDS)
+            if done.status != 0:
+                raise ToolFailed(f"the firmware does not compile: {done.first_error()}", log, "read this log")
 
 
 def log_of(output: Path) -> Path:
@@ -66,25 +58,5 @@ def find_compiler() -> Compiler:
     Raises:
         ToolNotFound: there is none, or it is too old for C++20.
     """
-    program = shutil.which(os.environ.get(VARIABLE) or "g++")
-    if program is None:
-        name = os.environ.get(VARIABLE) or "g++"
-        raise ToolNotFound(f"there is no C++ compiler {name!r}", None, REMEDY)
-    try:
-        done = subprocess.run(
-            [program, "-dumpfullversion", "-dumpversion"], capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise ToolNotFound(f"the C++ compiler does not start ({error.strerror})", program, REMEDY) from None
-    version = done.stdout.strip()
-    major = re.match(r"\d+", version)
-    if done.returncode != 0 or major is None:
-        raise ToolNotFound("this C++ compiler does not say its version", program, REMEDY)
-    if int(major[0]) < OLDEST:
-        raise ToolNotFound(f"version {version} of the C++ compiler is too old", program, REMEDY)
-    return Compiler(program, version)
-
-
-def _first_error(messages: str) -> str:
-    lines = [line for line in messages.splitlines() if "error" in line] or ["no message"]
-    return lines[0]
+    found = find(GCC)
+    return Compiler(found.argv[0], found.version)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from hls.csim.compiler import find_compiler
 from hls.csim.sources import BUILD, FOLDER, MAKE_VECTORS, VECTORS, VENDOR_FLAGS, digest, place_sources
 from hls.project import Project
+from hls.tools.tool import execute
 from jets.errors import LayoutError, ToolFailed
-from jets.files import replacing
 
 SECONDS = 3600
 LOG = "testbench.log"
@@ -60,24 +58,10 @@ def run_testbench(project: Project, vectors: Path | None = None) -> TestbenchRes
     program = build_testbench(project)
     log = project.folder / BUILD / LOG
     vectors = (vectors or project.folder / VECTORS).absolute()
-    start = time.perf_counter()
-    try:
-        done = subprocess.run(
-            [str(program.absolute()), str(vectors)],
-            cwd=project.folder,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ToolFailed(f"the testbench took more than {SECONDS} s", program, "store fewer vectors") from None
-    seconds = time.perf_counter() - start
-    with replacing(log) as temporary:
-        temporary.write_text(done.stdout + done.stderr)
-    if done.returncode == 2:
-        raise LayoutError(f"cannot be read by the testbench ({done.stderr.strip()})", vectors, MAKE_VECTORS)
-    return parse_testbench(done.stdout, done.returncode, seconds, log)
+    done = execute([str(program.absolute()), str(vectors)], project.folder, log, SECONDS)
+    if done.status == 2:
+        raise LayoutError(f"cannot be read by the testbench ({done.first_error()})", vectors, MAKE_VECTORS)
+    return parse_testbench(log.read_text(), done.status, done.seconds, log)
 
 
 def parse_testbench(text: str, status: int, seconds: float, log: Path) -> TestbenchResult:

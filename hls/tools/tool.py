@@ -163,19 +163,22 @@ def find(program: Program, prefix: Sequence[str] = ()) -> Tool:
         ToolNotFound: it is not there, does not start, does not say its version or is too old; says which variable
             to set and how to install it.
     """
-    named = os.environ.get(program.variable)
-    path = named or program.name if prefix else shutil.which(named or program.name)
-    tool = _asked(program, str(Path(path).absolute()) if not prefix else path, prefix) if path else None
-    if tool is None and named is None:
-        tool = _packaged(program)
-    if tool is None:
-        raise ToolNotFound(f"there is no program {named or program.name!r}", named and program.variable, program.remedy)
+    name = os.environ.get(program.variable) or program.name
+    if prefix:
+        tool = _asked(program, name, prefix)
+    elif path := shutil.which(name):
+        tool = _asked(program, str(Path(path).absolute()))
+    elif name == program.name and (packaged := _packaged(program)):
+        tool = packaged
+    else:
+        where = None if name == program.name else program.variable
+        raise ToolNotFound(f"there is no program {name!r}", where, program.remedy)
     if program.oldest and _numbers(tool.version) < _numbers(program.oldest):
         raise ToolNotFound(f"version {tool.version} of {program.name} is too old", tool.argv[0], program.remedy)
     return tool
 
 
-def _asked(program: Program, path: str, prefix: Sequence[str]) -> Tool:
+def _asked(program: Program, path: str, prefix: Sequence[str] = ()) -> Tool:
     """The program at `path`, with the version that it prints."""
     text = _version_text(program, prefixed([path, *program.version_arguments], Path.cwd(), prefix))
     found = _VERSION.search(text)
