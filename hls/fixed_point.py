@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_FRACTION_BITS = 40
+OVERFLOWS = ("WRAP", "SAT", "SAT_SYM", "SAT_ZERO")
+ROUNDINGS: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "TRN": np.floor,
+    "TRN_ZERO": np.trunc,
+    "RND": lambda codes: np.floor(codes + 0.5),
+    "RND_ZERO": lambda codes: np.sign(codes) * np.ceil(np.abs(codes) - 0.5),
+    "RND_INF": lambda codes: np.sign(codes) * np.floor(np.abs(codes) + 0.5),
+    "RND_MIN_INF": lambda codes: np.ceil(codes - 0.5),
+    "RND_CONV": np.rint,
+}
+"""How each mode makes an integer of a number: towards minus infinity or zero, or to the nearest, with a half up, towards
+zero, away from zero, down or to the even one."""
+
 _PATTERN = re.compile(r"(?:ap_)?(u?)fixed<(\d+),\s*(-?\d+)(?:,\s*(?:AP_)?(\w+))?(?:,\s*(?:AP_)?(\w+))?(?:,\s*\d+)?>")
 
 
@@ -18,8 +32,8 @@ _PATTERN = re.compile(r"(?:ap_)?(u?)fixed<(\d+),\s*(-?\d+)(?:,\s*(?:AP_)?(\w+))?
 class FixedType:
     """`ap_[u]fixed<width, integer, rounding, overflow>`: multiples of 2**-fraction_bits (UG1399, arbitrary precision).
 
-    `integer` counts the sign bit of a signed type. Rounding: TRN (towards minus infinity), RND (half up) or RND_CONV
-    (half to even). Overflow: WRAP, SAT, or SAT_SYM (saturates at minus the maximum).
+    `integer` counts the sign bit of a signed type. Rounding: one of `ROUNDINGS`. Overflow: WRAP, SAT, SAT_SYM
+    (saturates at minus the maximum) or SAT_ZERO (becomes zero).
     """
 
     width: int
@@ -76,15 +90,15 @@ class FixedType:
 
     def cast(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """`values` as this type holds them (any shape); exact for inputs of up to 53 significant bits."""
-        scaled = np.asarray(values, np.float64) / self.step
-        if self.rounding == "RND":
-            codes = np.floor(scaled + 0.5)
-        else:
-            codes = np.floor(scaled) if self.rounding == "TRN" else np.rint(scaled)
+        codes = ROUNDINGS[self.rounding](np.asarray(values, np.float64) / self.step)
+        low, high = self.minimum / self.step, self.maximum / self.step
         if self.overflow == "WRAP":
-            low = self.minimum / self.step
-            return np.asarray((np.mod(codes - low, 2.0**self.width) + low) * self.step, np.float64)
-        return np.asarray(np.clip(codes * self.step, self.minimum, self.maximum), np.float64)
+            codes = np.mod(codes - low, 2.0**self.width) + low
+        elif self.overflow == "SAT_ZERO":
+            codes = np.where((codes < low) | (codes > high), 0.0, codes)
+        else:
+            codes = np.clip(codes, low, high)
+        return np.asarray(codes * self.step, np.float64)
 
     def holds(self, values: NDArray[Any]) -> bool:
         """Whether every value is one of this type's."""

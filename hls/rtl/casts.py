@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from hls.fixed_point import FixedType
+from jets.errors import InputError
+
+ALKAID_ROUNDINGS = ("TRN", "RND", "RND_CONV")
+ALKAID_OVERFLOWS = ("WRAP", "SAT", "SAT_SYM")
+"""The modes that alkaid has; the others are made of its operations."""
+
+CONSTANT_BITS = 24
+"""alkaid (0.8.2) takes constants in single precision, and makes others of them without a word."""
 
 
 def new_values(shape: int | tuple[int, ...], fixed: FixedType) -> Any:
@@ -24,7 +33,94 @@ def cast(values: Any, fixed: FixedType) -> Any:
 
 def cast_one(value: Any, fixed: FixedType) -> Any:
     """One value cast to a type."""
-    return value.quantize(*_sign_integer_fraction(fixed), fixed.overflow, fixed.rounding)
+    if value.low == value.high:
+        return constant(float(fixed.cast(np.array(value.low))), value)
+    bits = _sign_integer_fraction(fixed)
+    value = _apart(value, fixed.fraction_bits + 1)
+    saturates = fixed.overflow != "WRAP"
+    if fixed.rounding in ALKAID_ROUNDINGS and (not saturates or _alkaid_saturates(fixed)):
+        return value.quantize(*bits, fixed.overflow, fixed.rounding)
+    rounded = _rounded(value, fixed)
+    if fixed.minimum <= rounded.low and rounded.high <= fixed.maximum:
+        return rounded
+    if not saturates or _alkaid_saturates(fixed):
+        return rounded.quantize(*bits, fixed.overflow)
+    return _saturated(rounded, fixed)
+
+
+def _alkaid_saturates(fixed: FixedType) -> bool:
+    return fixed.overflow in ALKAID_OVERFLOWS and fixed.width <= CONSTANT_BITS
+
+
+def _apart(value: Any, fraction_bits: int) -> Any:
+    """The same value, to which a constant of so many bits can be added: alkaid joins it to one that was added before."""
+    sign, integer, finest = (int(bits) for bits in value.kif)
+    if value.opr != "cadd" or integer + max(finest, fraction_bits) < CONSTANT_BITS:
+        return value
+    return value.quantize(0, integer - 1, finest) + value.quantize(sign, integer, 1 - integer)
+
+
+def _rounded(value: Any, fixed: FixedType) -> Any:
+    """`value` at the type's fraction bits, in any range: its floor, and one step more where the mode rounds up."""
+    _, integer, finest = (int(bits) for bits in value.kif)
+    bits = fixed.fraction_bits
+    wide = (1, max(integer, -bits) + 1, bits)
+    if finest <= bits:
+        return value
+    if fixed.rounding in ALKAID_ROUNDINGS:
+        return value.quantize(*wide, "WRAP", fixed.rounding)
+    return value.quantize(*wide) + _rounds_up(value, fixed.rounding, bits, finest) * fixed.step
+
+
+def _rounds_up(value: Any, rounding: str, bits: int, finest: int) -> Any:
+    """1 where rounding to `bits` fraction bits adds a step to the floor, from the sign and the bits that are lost."""
+    negative = value.is_negative()
+    if rounding == "TRN_ZERO":
+        return negative & value.quantize(0, -bits, finest).unary_bit_op("any")
+    half = value.quantize(0, -bits, bits + 1) * 2.0 ** (bits + 1)
+    rest = value.quantize(0, -bits - 1, finest).unary_bit_op("any")
+    if rounding == "RND_ZERO":
+        rest = rest | negative
+    elif rounding == "RND_INF":
+        rest = rest | (negative ^ 1.0)
+    return half & rest
+
+
+def _saturated(rounded: Any, fixed: FixedType) -> Any:
+    """A value on the type's grid, saturated or set to zero where it leaves the type's range, without wide constants."""
+    sign, integer, bits = _sign_integer_fraction(fixed)
+    excess = rounded.quantize(1, max(int(rounded.kif[1]), integer) + 1, -integer)
+    over = at_least(excess, 2.0**integer)
+    under = at_least(excess, -sign * 2.0**integer) ^ 1.0
+    kept = rounded.quantize(sign, integer, bits)
+    if fixed.overflow == "SAT_ZERO":
+        return choose(over | under, 0.0, kept)
+    if over.low == 1.0:
+        return constant(fixed.maximum, rounded)
+    ones = (over * -fixed.step).quantize(0, integer, bits)
+    lowest = -(2.0**integer) * sign
+    saturated = choose(under, lowest, choose(over, ones, kept))
+    if fixed.overflow == "SAT" or not sign:
+        return saturated
+    above_lowest = saturated.quantize(0, integer, bits).unary_bit_op("any") | (saturated.is_negative() ^ 1.0)
+    return saturated + (above_lowest ^ 1.0) * fixed.step
+
+
+def at_least(value: Any, limit: float) -> Any:
+    """1 where a value is a limit or more, 0 elsewhere."""
+    if value.low >= limit or value.high < limit:
+        return constant(float(value.low >= limit), value)
+    lowest = math.ceil(limit / value.step) * value.step
+    # alkaid (0.8.2) takes the sign of a wrapped value for that of its negative, where the negative steers a choice.
+    return (_apart(value, int(value.kif[2])) - lowest).is_negative() ^ 1.0
+
+
+def choose(condition: Any, yes: Any, no: Any) -> Any:
+    """`yes` where a condition is 1, `no` where it is 0; each of them a value or a number."""
+    yes, no = (choice if hasattr(choice, "kif") else constant(choice, condition) for choice in (yes, no))
+    if condition.low == condition.high:
+        return yes if condition.low else no
+    return condition.msb_mux(yes, no)
 
 
 def each(values: Any, function: Any) -> Any:
@@ -43,6 +139,8 @@ def constant(value: float, like: Any) -> Any:
     """A traced value that never changes."""
     from alkaid.trace import FVariable
 
+    if float(np.float32(value)) != value:
+        raise InputError(f"the constant {value!r}", "has", f"use types of {CONSTANT_BITS} bits at most")
     return FVariable.from_const(value, hwconf=like.hwconf)
 
 

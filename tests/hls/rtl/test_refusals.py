@@ -34,8 +34,7 @@ def refusal(graph: Any) -> str:
     ("layer", "types", "named"),
     [
         ("dense_0", {"accum": FixedType(16, 6, True, "TRN", "SAT")}, "saturates"),
-        ("relu_0", {"result": FixedType(8, 3, False, "TRN_ZERO")}, "TRN_ZERO"),
-        ("relu_0", {"result": FixedType(8, 3, False, "TRN", "SAT_ZERO")}, "SAT_ZERO"),
+        ("relu_0", {"result": FixedType(8, 3, False, "TRN", "WRAP_SM")}, "WRAP_SM"),
         ("scores_q", {"result": FixedType(40, 6), "table": FixedType(40, 6)}, "table"),
     ],
 )
