@@ -1,43 +1,108 @@
-"""Sums of products with constants, every product cast to the accumulator's type before it is added."""
+"""Sums of products as hls4ml accumulates them: each product cast to the accumulator, then added one after another."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hls.fixed_point import FixedType
-from hls.rtl.casts import array, cast, cast_one, constant
+from hls.rtl.casts import array, cast_one, constant
+
+Floats = NDArray[np.float64]
+
+KEEPS_A_SUM = ("TRN", "RND")
+"""Roundings that round a sum with a multiple of the step as they round its other term."""
 
 
-def matrix_product(
-    values: Any,
-    weight: NDArray[np.float64],
-    bias: NDArray[np.float64],
-    fraction_bits: int,
-    accumulator: FixedType,
-) -> Any:
-    """values (n_in,) times weight (n_in, n_out) plus bias, every term cast to the accumulator before it is added.
-
-    A product has `fraction_bits` at most. The accumulator wraps, and a sum of wrapped terms wraps to the same number
-    as the exact sum: where it also keeps every fraction bit, one cast at the end is all.
-    """
+def matrix_product(values: Any, weight: Floats, bias: Floats, accumulator: FixedType) -> Any:
+    """values (…, n_in) times weight (n_in, n_out) plus bias (n_out,) in an accumulator: (…, n_out)."""
     start = accumulator.cast(bias)
-    if fraction_bits <= accumulator.fraction_bits:
-        return cast(array(list(values @ weight + start), values), accumulator)
-    sums = [
-        _sum_of_rounded(values, column, offset, accumulator) for column, offset in zip(weight.T, start, strict=True)
+    rows = [_row(row, weight, start, accumulator) for row in values.reshape(-1, len(weight))]
+    return array([value for row in rows for value in row], values).reshape(*values.shape[:-1], len(start))
+
+
+def dot_product(left: Any, right: Any, accumulator: FixedType, fused: bool) -> Any:
+    """The sum of the products of two vectors of values (n,) in an accumulator, starting from zero.
+
+    `fused` products are not cast on their own, only with the sum that they are added to.
+    """
+    products = [a * b for a, b in zip(left, right, strict=True)]
+    start = constant(0.0, products[0])
+    bound = sum(_magnitude(product) + accumulator.step for product in products)
+    finest = max(int(product.kif[2]) for product in products)
+    rounds = fused and finest > accumulator.fraction_bits and accumulator.rounding not in KEEPS_A_SUM
+    if _saturates(bound, accumulator) or rounds:
+        terms = products if fused else [cast_one(product, accumulator) for product in products]
+        return _in_order(start, terms, accumulator)
+    return cast_one(_tree([cast_one(product, accumulator) for product in products]), accumulator)
+
+
+def times(values: Any, weight: Floats) -> Any:
+    """values (n_in,) times constants (n_in, n_out), exactly: alkaid's solver takes them in single precision."""
+    single = weight.astype(np.float32).astype(np.float64)
+    rest = weight - single
+    return values @ single + times(values, rest) if rest.any() else values @ single
+
+
+def times_one(value: Any, factor: float) -> Any:
+    """A value times a constant, exactly."""
+    single = float(np.float32(factor))
+    return value * single if single == factor else value * single + times_one(value, factor - single)
+
+
+def _row(values: Any, weight: Floats, start: Floats, accumulator: FixedType) -> list[Any]:
+    """A sum of wrapped terms wraps to the same number as the exact sum: only the products that are rounded stand apart.
+
+    Where the accumulator saturates, and can, all of them do.
+    """
+    magnitude = np.array([_magnitude(value) for value in values])
+    bounds = np.abs(start) + magnitude @ np.abs(weight) + len(values) * accumulator.step
+    ordered = np.array([_saturates(bound, accumulator) for bound in bounds])
+    lossy = values.kif[2][:, None] + _fraction_bits(weight) > accumulator.fraction_bits
+    known = np.array([value.low == value.high for value in values])
+    apart = lossy | known[:, None] | ordered
+    exact = times(values, np.where(apart, 0.0, weight)) + start
+    return [
+        _in_order(total, terms, accumulator) if in_order else cast_one(_tree([total, *terms]), accumulator)
+        for total, in_order, terms in zip(exact, ordered, _products(values, weight, apart, accumulator), strict=True)
     ]
-    return cast(array(sums, values), accumulator)
 
 
-def _sum_of_rounded(values: Any, column: NDArray[np.float64], offset: float, accumulator: FixedType) -> Any:
-    terms = [constant(float(offset), values)]
-    for value, weight in zip(values, column, strict=True):
-        if weight:
-            terms.append(cast_one(value * float(weight), accumulator))
+def _products(values: Any, weight: Floats, apart: NDArray[np.bool_], accumulator: FixedType) -> list[list[Any]]:
+    """For every output the products that are `apart`, as an accumulator holds them."""
+    return [
+        [cast_one(times_one(values[k], float(column[k])), accumulator) for k in np.flatnonzero(mask & (column != 0))]
+        for column, mask in zip(weight.T, apart.T, strict=True)
+    ]
+
+
+def _in_order(total: Any, terms: Sequence[Any], accumulator: FixedType) -> Any:
+    for term in terms:
+        total = cast_one(total + term, accumulator)
+    return total
+
+
+def _tree(terms: list[Any]) -> Any:
     while len(terms) > 1:
         pairs = [left + right for left, right in zip(terms[::2], terms[1::2], strict=False)]
         terms = pairs + terms[2 * len(pairs) :]
     return terms[0]
+
+
+def _saturates(bound: float, accumulator: FixedType) -> bool:
+    return accumulator.overflow != "WRAP" and bound > min(accumulator.maximum, -accumulator.minimum)
+
+
+def _magnitude(value: Any) -> float:
+    return max(abs(float(value.low)), abs(float(value.high)))
+
+
+def _fraction_bits(values: Floats) -> NDArray[np.int64]:
+    """Bits to the right of the binary point that each value needs."""
+    bits: NDArray[np.int64] = np.vectorize(
+        lambda value: float(value).as_integer_ratio()[1].bit_length() - 1, otypes=[np.int64]
+    )(values)
+    return bits

@@ -13,7 +13,7 @@ from hls.rtl.refusal import (
     accumulator_type,
     check_option,
     check_strategy,
-    input_type,
+    offsets,
     refuse,
     result_type,
     weights,
@@ -73,15 +73,13 @@ def check_recurrent(node: Any) -> None:
 def _gates(node: Any, data: Any, hidden: Any) -> Gates:
     accumulator, state = accumulator_type(node), result_type(node)
     products = []
-    for values, fixed, weight_name, bias_name in (
-        (data, input_type(node), "weight", "bias"),
-        (hidden, state, "recurrent_weight", "recurrent_bias"),
+    for values, weight_name, bias_name in (
+        (data, "weight", "bias"),
+        (hidden, "recurrent_weight", "recurrent_bias"),
     ):
-        weight, weight_type = weights(node, weight_name)
-        bias, _ = weights(node, bias_name)
-        fraction_bits = fixed.fraction_bits + weight_type.fraction_bits
-        matrix = weight.reshape(len(values), bias.size)
-        products.append(matrix_product(values, matrix, bias.ravel(), fraction_bits, accumulator))
+        bias = offsets(node, bias_name).ravel()
+        matrix = weights(node, weight_name).reshape(len(values), bias.size)
+        products.append(matrix_product(values, matrix, bias, accumulator))
     recurrent, plain = (
         gate_table(node, str(node.get_attr(name)), accumulator, accumulator)
         for name in ("recurrent_activation", "activation")

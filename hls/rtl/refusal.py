@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hls.fixed_point import FixedType
+from hls.fixed_point import OVERFLOWS, ROUNDINGS, FixedType
 from jets.errors import InputError
 
-ROUNDINGS = ("TRN", "RND", "RND_CONV")
-OVERFLOWS = ("WRAP", "SAT", "SAT_SYM")
-WEIGHT_BITS = 24
-"""alkaid's matrix solver takes its constants in single precision."""
+OFFSET_BITS = 24
+"""alkaid adds constants in single precision."""
+_INTEGER = re.compile(r"(u?)int<(\d+)>")
 
 
 def refuse(node: Any, what: str, remedy: str) -> InputError:
@@ -50,32 +50,40 @@ def input_type(node: Any) -> FixedType:
 
 
 def accumulator_type(node: Any) -> FixedType:
-    """The type of a layer's sums.
+    """The type of a layer's sums."""
+    return fixed_type(node, "accum", node.types["accum_t"].precision)
+
+
+def weights(node: Any, name: str) -> NDArray[np.float64]:
+    """The constants of a layer as its C++ has them: decimal literals, cast to their type.
 
     Raises:
-        InputError: it saturates, so that a sum depends on the order of its terms.
-    """
-    fixed = fixed_type(node, "accum", node.types["accum_t"].precision)
-    if fixed.overflow != "WRAP":
-        raise refuse(node, f"its accumulator {fixed} saturates", "let it wrap; an ordered sum would support it")
-    return fixed
-
-
-def weights(node: Any, name: str) -> tuple[NDArray[np.float64], FixedType]:
-    """The constants of a layer as its C++ has them (decimal literals, cast to the type), and their type.
-
-    Raises:
-        InputError: the type is too wide.
+        InputError: they are powers of two kept as exponents, or of a type that is not traced.
     """
     variable = node.weights[name]
-    fixed = fixed_type(node, name, variable.type.precision)
-    literals = [float(text) for text in variable]
-    values = fixed.cast(np.array(literals).reshape(variable.data.shape))
-    if fixed.width > WEIGHT_BITS:
-        raise refuse(
-            node, f"its {name} has {fixed.width} bits", f"use {WEIGHT_BITS} at most, which alkaid solves exactly"
-        )
-    return values, fixed
+    precision = variable.type.precision
+    if "Exponent" in type(precision).__name__:
+        remedy = "give them a fixed<…> precision; hls4ml 1.3 cannot write exponents with NumPy 2"
+        raise refuse(node, f"its {name} is kept as exponents", remedy)
+    integer = _INTEGER.fullmatch(str(precision))
+    if integer:
+        fixed = FixedType(int(integer[2]), int(integer[2]), not integer[1])
+    else:
+        fixed = fixed_type(node, name, precision)
+    return fixed.cast(np.array([float(text) for text in variable]).reshape(variable.data.shape))
+
+
+def offsets(node: Any, name: str) -> NDArray[np.float64]:
+    """The constants of a layer that are added to values.
+
+    Raises:
+        InputError: as of `weights`, or one needs more bits than alkaid adds exactly.
+    """
+    values = weights(node, name)
+    if not np.array_equal(values, values.astype(np.float32)):
+        remedy = f"use a type of {OFFSET_BITS} bits; adding them in two parts would support it"
+        raise refuse(node, f"its {name} has a value of over {OFFSET_BITS} significant bits", remedy)
+    return values
 
 
 def check_strategy(node: Any) -> None:

@@ -10,9 +10,32 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hls.rtl.layers.activation import activation
+from hls.rtl.layers.convolution import convolution
 from hls.rtl.layers.dense import dense
+from hls.rtl.layers.einsum import einsum, einsum_dense
+from hls.rtl.layers.merge import concatenate, dot, merge
+from hls.rtl.layers.moving import cropping, reshape, resize, transpose, zero_padding
+from hls.rtl.layers.scale import scale
 
 LAYERS: Mapping[str, Callable[[Any, list[Any]], Any]] = {
     "Activation": activation,
+    "ApplyAlpha": scale,
+    "BatchNormalization": scale,
+    "Concatenate": concatenate,
+    "Conv1D": convolution,
+    "Conv2D": convolution,
+    "Cropping1D": cropping,
+    "Cropping2D": cropping,
     "Dense": dense,
+    "Dot": dot,
+    "Einsum": einsum,
+    "EinsumDense": einsum_dense,
+    "Merge": merge,
+    "PointwiseConv1D": convolution,
+    "PointwiseConv2D": convolution,
+    "Reshape": reshape,
+    "Resize": resize,
+    "Transpose": transpose,
+    "ZeroPadding1D": zero_padding,
+    "ZeroPadding2D": zero_padding,
 }

@@ -1,24 +1,59 @@
-"""Dense, as `dense_latency` of hls4ml computes it (nnet_dense_latency.h)."""
+"""Dense, and what it shares with convolutions: a matrix of constants for each group of inputs (nnet_dense*.h)."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hls.rtl.casts import cast
 from hls.rtl.products import matrix_product
-from hls.rtl.refusal import accumulator_type, check_strategy, input_type, refuse, result_type, weights
+from hls.rtl.refusal import accumulator_type, offsets, refuse, result_type, weights
+
+PRODUCTS = ("mult", "weight_ternary")
+"""hls4ml's products that are a multiplication; its ternary weights are -1, 0 and 1."""
 
 
 def dense(node: Any, inputs: list[Any]) -> Any:
     """A Dense layer of the values (n_in,): (n_out,)."""
-    (values,) = inputs
-    check_strategy(node)
-    weight, weight_type = weights(node, "weight")
-    bias, _ = weights(node, "bias")
-    weight = weight.reshape(-1, bias.size)
-    if values.shape != (len(weight),):
-        what = f"it sees {len(weight)} of {values.size} inputs at a time"
-        raise refuse(node, what, "flatten its input; a pointwise convolution in hls/rtl/layers would add it")
-    fraction_bits = input_type(node).fraction_bits + weight_type.fraction_bits
-    sums = matrix_product(values, weight, bias.ravel(), fraction_bits, accumulator_type(node))
+    return matrix_layer(node, inputs[0].reshape(1, -1), int(node.get_attr("n_out")))
+
+
+def matrix_layer(node: Any, rows: Any, n_out: int) -> Any:
+    """The layer's matrix and bias applied to each of the rows (n_rows, n_in): (n_rows, n_out)."""
+    check_products(node)
+    weight = weights(node, "weight")
+    bias = offsets(node, "bias")
+    matrix = weight.reshape(-1, n_out)
+    if node.get_attr("_weights_transposed"):
+        matrix = weight.reshape(n_out, -1).T
+    order = _order(node, len(matrix))
+    sums = matrix_product(rows[:, order], matrix[order], bias.ravel(), accumulator_type(node))
     return cast(sums, result_type(node))
+
+
+def check_products(node: Any) -> None:
+    """Raise InputError unless the layer's products of data and weights are multiplications."""
+    backend = node.model.config.backend
+    product = backend.product_type(node.get_input_variable().type.precision, node.weights["weight"].type.precision)
+    if product not in PRODUCTS:
+        remedy = "use a fixed<…> type; hls/rtl/layers/dense.py would have to compute it"
+        raise refuse(node, f"its products are {product}", remedy)
+
+
+def _order(node: Any, n_in: int) -> NDArray[np.int64]:
+    """The inputs in the order in which the strategy adds their products to the sum."""
+    strategy = str(node.get_attr("strategy")).lower()
+    inputs = np.arange(n_in)
+    if strategy == "latency":
+        return inputs
+    if strategy not in ("resource", "resource_unrolled"):
+        remedy = "use strategy Latency or Resource; a file of hls/rtl/layers for that kernel would add it"
+        raise refuse(node, f"the strategy {strategy} is not traced", remedy)
+    reuse_factor = int(node.get_attr("reuse_factor"))
+    if reuse_factor >= n_in:
+        return inputs
+    if n_in % reuse_factor:
+        raise refuse(node, f"its reuse factor {reuse_factor} does not divide {n_in}", "use one that does")
+    return inputs.reshape(-1, reuse_factor).T.ravel()
