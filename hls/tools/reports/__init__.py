@@ -1,0 +1,1 @@
+"""Parsers of the vendors' reports: text in, a dataclass out."""
