@@ -1,0 +1,75 @@
+"""Quartus Prime: synthesis, fit and timing analysis of our RTL, its ports virtual but for the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from hls.hardware import HardwareRow
+from hls.rtl.design import Design
+from hls.tools.adapter import Adapter, render, timing_note
+from hls.tools.reports.quartus import parse_fit, parse_sta
+from hls.tools.reports.reading import read_report
+from hls.tools.tool import Program, Tool, find
+from hls.tools.vivado import CLOCKS, RTL, cycles_of
+from jets.errors import ConfigError
+
+QUARTUS = Program("quartus_sh", "install Intel Quartus Prime and add its bin folder to PATH", "17.0")
+ASSIGNMENTS = {".v": "VERILOG_FILE", ".sv": "SYSTEMVERILOG_FILE", ".vhd": "VHDL_FILE"}
+REPORTS = "output_files"
+
+
+@dataclass(frozen=True)
+class Quartus(Adapter):
+    """Synthesis by `quartus_syn` (Pro) or `quartus_map`, then `quartus_fit` and `quartus_sta`, through `quartus_sh`."""
+
+    name: ClassVar[str] = "quartus"
+    steps: ClassVar[tuple[str, ...]] = ("synthesis", "implementation")
+    needs: ClassVar[Mapping[str, str]] = {"implementation": "synthesis"}
+
+    def find(self) -> Tool:
+        """`quartus_sh`."""
+        return find(QUARTUS, self.config.prefix)
+
+    def files(self) -> dict[str, bytes]:
+        """The RTL, the clock constraint, and a script for each step."""
+        if not isinstance(self.target, Design):
+            raise ConfigError(
+                "quartus takes an RTL design, not hls4ml's C++ for AMD", None, "emit the design first (tagware rtl)"
+            )
+        if self.part.startswith("xc"):
+            raise ConfigError(f"part {self.part!r} is AMD's", None, "set part to an Intel device, e.g. 10CX220YF780E5G")
+        files = {f"{RTL}/{name}": text.encode() for name, text in self.target.files.items()}
+        suffixes = [(Path(name).suffix, name) for name in files]
+        sources = [(ASSIGNMENTS[suffix], name) for suffix, name in suffixes if suffix in ASSIGNMENTS]
+        values = {**self.values, "clock": CLOCKS[self.target.interface], "sources": sources, "reports": REPORTS}
+        files["clock.sdc"] = render("clock.xdc.j2", **values)
+        for step in self.steps:
+            files[f"{step}.tcl"] = render(f"quartus_{step}.tcl.j2", **values)
+        return files
+
+    def command(self, tool: Tool, step: str) -> list[str]:
+        """`quartus_sh -t STEP.tcl`."""
+        return [*tool.argv, "-t", f"{step}.tcl"]
+
+    def read(self, tool: Tool, step: str) -> HardwareRow | None:
+        """Resources and timing after the fit; `lut` are ALUTs."""
+        if step != "implementation":
+            return None
+        assert isinstance(self.target, Design)
+        fit = read_report(self.work / REPORTS / f"{self.target.name}.fit.rpt", parse_fit)
+        timing = read_report(self.work / REPORTS / f"{self.target.name}.sta.rpt", parse_sta)
+        notes = (None if fit.alm is None else f"{fit.alm} ALM", timing_note(timing.setup_slack_ns))
+        return self.row(
+            tool,
+            "vendor",
+            **cycles_of(self.target),
+            lut=fit.lut,
+            ff=fit.ff,
+            dsp=fit.dsp,
+            bram=fit.bram,
+            fmax_mhz=timing.fmax_mhz,
+            note=", ".join(filter(None, notes)) or None,
+        )

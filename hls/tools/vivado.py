@@ -1,0 +1,116 @@
+"""Vivado: out-of-context synthesis and implementation of our RTL and of what HLS made, and packaging as IP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hls.hardware import HardwareRow
+from hls.rtl.design import Design
+from hls.tools.adapter import Adapter, render, timing_note
+from hls.tools.reports.hls import parse_csynth
+from hls.tools.reports.reading import read_report
+from hls.tools.reports.vivado import Instance, parse_hierarchy, parse_timing_summary, parse_utilization
+from hls.tools.tool import Program, Tool, find
+from hls.tools.vitis_hls import VitisHls, numbers_of
+from hls.tools.vivado_hls import VivadoHls
+from jets.errors import ConfigError
+
+VIVADO = Program("vivado", "install AMD Vivado and source its settings64.sh", "2019.1", version_arguments=("-version",))
+KINDS = {"synthesis": "synthesis", "implementation": "vendor"}
+CLOCKS = {"handshake": "clk", "axi4stream": "aclk"}
+RTL, CSYNTH = "rtl", "csynth.xml"
+
+
+@dataclass(frozen=True)
+class Vivado(Adapter):
+    """Resources and timing of the design alone, its ports left open (out of context)."""
+
+    name: ClassVar[str] = "vivado"
+    steps: ClassVar[tuple[str, ...]] = ("synthesis", "implementation", "package")
+    needs: ClassVar[Mapping[str, str]] = {"implementation": "synthesis"}
+
+    def find(self) -> Tool:
+        """`vivado`."""
+        return find(VIVADO, self.config.prefix)
+
+    def files(self) -> dict[str, bytes]:
+        """The RTL, the clock constraint, and a script for each step."""
+        if isinstance(self.target, Design):
+            files = {f"{RTL}/{name}": text.encode() for name, text in self.target.files.items()}
+            clock = CLOCKS[self.target.interface]
+        else:
+            files, clock = self._hls_files(), "ap_clk"
+        values: dict[str, Any] = {**self.values, "clock": clock, "sources": rtl_sources(files)}
+        values["is_stream"] = isinstance(self.target, Design) and self.target.interface == "axi4stream"
+        files["clock.xdc"] = render("clock.xdc.j2", **values)
+        for step in self.steps:
+            files[f"{step}.tcl"] = render(f"vivado_{step}.tcl.j2", **values)
+        return files
+
+    def command(self, tool: Tool, step: str) -> list[str]:
+        """`vivado -mode batch -source STEP.tcl`."""
+        if step == "package" and not isinstance(self.target, Design):
+            raise ConfigError("HLS packages its own IP", None, "use the step export of vitis_hls or vivado_hls")
+        return [*tool.argv, "-mode", "batch", "-nojournal", "-nolog", "-source", f"{step}.tcl"]
+
+    def read(self, tool: Tool, step: str) -> HardwareRow | None:
+        """Resources and timing with the cycles of the design's scheduler or of C synthesis."""
+        if step not in KINDS:
+            return None
+        used = read_report(self.work / f"{step}_utilization.rpt", parse_utilization)
+        timing = read_report(self.work / f"{step}_timing.rpt", parse_timing_summary)
+        return self.row(
+            tool,
+            KINDS[step],
+            **self._cycles(),
+            lut=used.lut,
+            ff=used.ff,
+            dsp=used.dsp,
+            bram=used.bram,
+            fmax_mhz=timing.fmax_mhz,
+            note=timing_note(timing.setup_slack_ns),
+        )
+
+    def hierarchy(self, step: str) -> tuple[Instance, ...]:
+        """The resources of every instance after a step.
+
+        Raises:
+            LayoutError: the report is missing, partial or malformed.
+        """
+        return read_report(self.work / f"{step}_hierarchy.rpt", parse_hierarchy)
+
+    def _cycles(self) -> dict[str, int | None]:
+        if isinstance(self.target, Design):
+            return cycles_of(self.target)
+        numbers = numbers_of(read_report(self.work / CSYNTH, parse_csynth))
+        return {key: numbers[key] for key in ("latency_cycles", "initiation_interval")}
+
+    def _hls_files(self) -> dict[str, bytes]:
+        """What C synthesis wrote below the same root; its ROM contents lie where the tool is started."""
+        for hls in (VitisHls(self.target, self.config, self.root), VivadoHls(self.target, self.config, self.root)):
+            folder = hls.work / f"{self.target.name}_prj" / "solution1/syn"
+            report = folder / "report" / f"{self.target.name}_csynth.xml"
+            if report.is_file() and (folder / "verilog").is_dir():
+                paths = sorted(path for path in (folder / "verilog").iterdir() if path.is_file())
+                rtl = {f"{RTL if path.suffix in VERILOG else '.'}/{path.name}": path for path in paths}
+                files = {name.removeprefix("./"): path.read_bytes() for name, path in rtl.items()}
+                return {**files, CSYNTH: report.read_bytes()}
+        remedy = "run the step csynth of vitis_hls or vivado_hls in the same folder first"
+        raise ConfigError("there is no RTL of this firmware project", self.root, remedy)
+
+
+VERILOG = (".v", ".sv")
+READERS = {".v": "read_verilog", ".sv": "read_verilog -sv", ".vhd": "read_vhdl -vhdl2008", ".mem": "read_mem"}
+
+
+def rtl_sources(files: Mapping[str, bytes]) -> list[tuple[str, str]]:
+    """Vivado's command and the path of every source; headers and others are found beside them."""
+    return [(READERS[Path(name).suffix], name) for name in files if Path(name).suffix in READERS]
+
+
+def cycles_of(design: Design) -> dict[str, int | None]:
+    """The cycles of a design, which its scheduler fixes."""
+    return {"latency_cycles": design.latency_cycles, "initiation_interval": round(design.interval_cycles)}
