@@ -6,7 +6,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -81,7 +80,7 @@ class Adapter(ABC):
         own = self.target.clock_ns if isinstance(self.target, Design) else self.target.config.clock_ns
         return self.config.clock_ns or own
 
-    @cached_property
+    @property
     def values(self) -> dict[str, Any]:
         """What every script is told."""
         return {"name": self.target.name, "part": self.part, "clock_ns": self.clock_ns}

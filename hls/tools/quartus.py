@@ -16,7 +16,7 @@ from hls.tools.tool import Program, Tool, find
 from hls.tools.vivado import CLOCKS, RTL, cycles_of
 from jets.errors import ConfigError
 
-QUARTUS = Program("quartus_sh", "install Intel Quartus Prime and add its bin folder to PATH", "17.0")
+QUARTUS = Program("quartus_sh", "Intel Quartus Prime, and add its bin folder to PATH", "17.0")
 ASSIGNMENTS = {".v": "VERILOG_FILE", ".sv": "SYSTEMVERILOG_FILE", ".vhd": "VHDL_FILE"}
 REPORTS = "output_files"
 
@@ -29,22 +29,26 @@ class Quartus(Adapter):
     steps: ClassVar[tuple[str, ...]] = ("synthesis", "implementation")
     needs: ClassVar[Mapping[str, str]] = {"implementation": "synthesis"}
 
+    @property
+    def design(self) -> Design:
+        """The target, which must be RTL."""
+        if not isinstance(self.target, Design):
+            raise ConfigError("quartus takes an RTL design, not C++ for AMD", None, "emit RTL first (tagware rtl)")
+        return self.target
+
     def find(self) -> Tool:
         """`quartus_sh`."""
         return find(QUARTUS, self.config.prefix)
 
     def files(self) -> dict[str, bytes]:
         """The RTL, the clock constraint, and a script for each step."""
-        if not isinstance(self.target, Design):
-            raise ConfigError(
-                "quartus takes an RTL design, not hls4ml's C++ for AMD", None, "emit the design first (tagware rtl)"
-            )
+        design = self.design
         if self.part.startswith("xc"):
             raise ConfigError(f"part {self.part!r} is AMD's", None, "set part to an Intel device, e.g. 10CX220YF780E5G")
-        files = {f"{RTL}/{name}": text.encode() for name, text in self.target.files.items()}
+        files = {f"{RTL}/{name}": text.encode() for name, text in design.files.items()}
         suffixes = [(Path(name).suffix, name) for name in files]
         sources = [(ASSIGNMENTS[suffix], name) for suffix, name in suffixes if suffix in ASSIGNMENTS]
-        values = {**self.values, "clock": CLOCKS[self.target.interface], "sources": sources, "reports": REPORTS}
+        values = {**self.values, "clock": CLOCKS[design.interface], "sources": sources, "reports": REPORTS}
         files["clock.sdc"] = render("clock.xdc.j2", **values)
         for step in self.steps:
             files[f"{step}.tcl"] = render(f"quartus_{step}.tcl.j2", **values)
@@ -58,14 +62,13 @@ class Quartus(Adapter):
         """Resources and timing after the fit; `lut` are ALUTs."""
         if step != "implementation":
             return None
-        assert isinstance(self.target, Design)
         fit = read_report(self.work / REPORTS / f"{self.target.name}.fit.rpt", parse_fit)
         timing = read_report(self.work / REPORTS / f"{self.target.name}.sta.rpt", parse_sta)
         notes = (None if fit.alm is None else f"{fit.alm} ALM", timing_note(timing.setup_slack_ns))
         return self.row(
             tool,
             "vendor",
-            **cycles_of(self.target),
+            **cycles_of(self.design),
             lut=fit.lut,
             ff=fit.ff,
             dsp=fit.dsp,

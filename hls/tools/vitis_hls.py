@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from hls.tools.reports.reading import read_report
 from hls.tools.tool import Program, Tool, find
 from jets.errors import ConfigError, ExactnessError, InputError, ToolNotFound
 
-INSTALL = "install AMD Vitis and source its settings64.sh"
+INSTALL = "AMD Vitis, and source its settings64.sh"
 VITIS_RUN = Program("vitis-run", INSTALL, "2024.2")
 VITIS_HLS = Program("vitis_hls", INSTALL, "2020.1", version_arguments=("-version",))
 LEFT_OUT = ("firmware/ap_types/",)
@@ -48,10 +49,12 @@ class VitisHls(Adapter):
         try:
             return find(VITIS_RUN, self.config.prefix)
         except ToolNotFound as newer:
+            if os.environ.get(VITIS_RUN.variable):
+                raise
             try:
                 return find(VITIS_HLS, self.config.prefix)
             except ToolNotFound as older:
-                raise ToolNotFound(f"{newer.what}; {older.what}", older.where or newer.where, older.remedy) from None
+                raise ToolNotFound(f"{newer.what}; {older.what}", older.where or newer.where, newer.remedy) from None
 
     def files(self) -> dict[str, bytes]:
         """The C++, the testbench with its vectors, and a script for each step."""
@@ -61,9 +64,10 @@ class VitisHls(Adapter):
         paths = [name for name in project.files if name.startswith("firmware/") and not name.startswith(LEFT_OUT)]
         files = {name: (project.folder / name).read_bytes() for name in paths}
         files |= {f"{testbench.name}/{path.name}": path.read_bytes() for path in sorted(testbench.iterdir())}
-        uncertainty = project.config.clock_uncertainty_percent
+        values = {**self.values, "uncertainty_percent": project.config.clock_uncertainty_percent}
+        values["has_weights"] = any(name.startswith("firmware/weights/") for name in files)
         for step in self.steps:
-            files[f"{step}.tcl"] = render("hls.tcl.j2", step=step, uncertainty_percent=uncertainty, **self.values)
+            files[f"{step}.tcl"] = render("hls.tcl.j2", step=step, **values)
         return files | self._vectors()
 
     def command(self, tool: Tool, step: str) -> list[str]:

@@ -18,7 +18,7 @@ from hls.tools.vitis_hls import VitisHls, numbers_of
 from hls.tools.vivado_hls import VivadoHls
 from jets.errors import ConfigError
 
-VIVADO = Program("vivado", "install AMD Vivado and source its settings64.sh", "2019.1", version_arguments=("-version",))
+VIVADO = Program("vivado", "AMD Vivado, and source its settings64.sh", "2019.1", version_arguments=("-version",))
 KINDS = {"synthesis": "synthesis", "implementation": "vendor"}
 CLOCKS = {"handshake": "clk", "axi4stream": "aclk"}
 RTL, CSYNTH = "rtl", "csynth.xml"

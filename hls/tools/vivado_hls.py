@@ -8,9 +8,8 @@ from typing import ClassVar
 from hls.tools.tool import Program, Tool, find
 from hls.tools.vitis_hls import VitisHls
 
-VIVADO_HLS = Program(
-    "vivado_hls", "install AMD Vivado 2019.2 or 2020.1 and source its settings64.sh", "2018.2", version_arguments=("-version",)
-)  # fmt: skip
+INSTALL = "AMD Vivado 2019.2 or 2020.1, and source its settings64.sh"
+VIVADO_HLS = Program("vivado_hls", INSTALL, "2018.2", version_arguments=("-version",))
 
 
 @dataclass(frozen=True)
