@@ -1,9 +1,9 @@
-"""Training curves on disk: one row an epoch, the same columns for teachers and students."""
+"""Training curves on disk: one row an epoch, the same columns for teachers and students (no AUC in pre-training)."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jets.files import replacing
@@ -13,10 +13,10 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def write_curves(path: Path, rows: Iterable[Mapping[str, float]]) -> None:
-    """Write rows of `COLUMNS` as CSV, all or nothing."""
+def write_curves(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Write rows of (some of the) `COLUMNS` as CSV, all or nothing."""
     with replacing(path) as temporary, open(temporary, "w", newline="") as stream:
-        table = csv.DictWriter(stream, COLUMNS)
+        table = csv.DictWriter(stream, [name for name in COLUMNS if name in rows[0]])
         table.writeheader()
         table.writerows(rows)
 

@@ -1,9 +1,8 @@
-"""The Lightning side of training: batches, steps, validation, curves and checkpoints."""
+"""The Lightning side of training, whatever its objective: batches, steps, validation, curves and checkpoints."""
 
 from __future__ import annotations
 
 import logging
-import math
 import signal
 import threading
 import warnings
@@ -21,17 +20,15 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.multiprocessing.spawn import ProcessRaisedException
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
 import jets.errors
 from jets.errors import ConfigError, LayoutError, TagwareError
 from jets.files import read_json, replacing, write_json
-from jets.metrics import Measure, auc, macro_auc
+from models.objective import Batch, Classification, Objective, head_modules
+from models.optimizer import make_optimizer, warm_up_and_cosine
 from models.training_config import TrainConfig
-
-Batch = dict[str, Tensor]
 
 
 class JetTensors(Dataset[Batch]):
@@ -52,21 +49,19 @@ class JetTensors(Dataset[Batch]):
 
 
 class FitModule(lightning.LightningModule):  # type: ignore[misc]
-    """One network, its two splits and how it is fitted.
+    """One objective, its two splits and how it is fitted.
 
     With k processes each takes every k-th jet of one common permutation, so that a step sees the same jets
     whatever k is. The permutation depends on the seed and the epoch only, the dropout on the process as well: a run
     resumed with as many processes repeats what the interrupted one would have done.
     """
 
-    def __init__(
-        self, network: torch.nn.Module, train: JetTensors, validation: JetTensors, config: TrainConfig
-    ) -> None:
+    def __init__(self, objective: Objective, train: JetTensors, validation: JetTensors, config: TrainConfig) -> None:
         super().__init__()
-        self.network, self.config = network, config
+        self.objective, self.config = objective, config
         self._train, self._validation = train, validation
         self._train_losses: list[Tensor] = []
-        self._validated: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._observed: list[dict[str, Tensor]] = []
         self.validated: dict[str, float] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -92,14 +87,17 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
         return min(self.config.batch_size, len(self._train))
 
     def on_train_epoch_start(self) -> None:
-        """Seed this epoch's dropout."""
+        """Seed this epoch's dropout, and leave a frozen backbone without any."""
         epoch_seed = np.random.SeedSequence([self.config.seed, self.current_epoch, self.global_rank])
         torch.manual_seed(int(epoch_seed.generate_state(1)[0]))
+        if self.config.backbone_rate == 0 and isinstance(self.objective, Classification):
+            self.objective.network.eval()
+            for module in head_modules(self.objective.network):
+                module.train()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The weighted mean loss of a batch; ConfigError naming the batch when it is not finite."""
-        logits = self._logits(batch)
-        loss = (batch["weights"] * _loss_per_jet(logits, batch["labels"])).mean()
+        loss: Tensor = (batch["weights"] * self.objective(batch)).mean()
         finite = bool(torch.isfinite(loss.detach()))
         if not self.trainer.strategy.reduce_boolean_decision(finite, all=True):
             what = f"the loss is not finite at batch {index} of epoch {self.current_epoch}"
@@ -107,18 +105,21 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
         self._train_losses.append(loss.detach())
         return loss
 
+    def on_validation_epoch_start(self) -> None:
+        """Seed what an objective draws at random, so that epochs can be compared."""
+        torch.manual_seed(int(np.random.SeedSequence([self.config.seed, self.global_rank]).generate_state(1)[0]))
+
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Keep logits, labels and weights for the end of the epoch."""
-        self._validated.append((self._logits(batch).float().cpu(), batch["labels"].cpu(), batch["weights"].cpu()))
+        """Keep what the objective observes, and the weights, for the end of the epoch."""
+        observed = self.objective.observe(batch) | {"weights": batch["weights"]}
+        self._observed.append({name: values.float().cpu() for name, values in observed.items()})
 
     def on_validation_epoch_end(self) -> None:
-        """Loss and AUC over the validation jets of all processes."""
-        mine = tuple(torch.cat(parts) for parts in zip(*self._validated, strict=True))
-        self._validated.clear()
-        logits, labels, weights = (torch.cat(parts) for parts in zip(*_from_all_processes(mine), strict=True))
-        loss = float((weights * _loss_per_jet(logits, labels)).mean())
-        area = _area(logits.numpy(), labels.numpy())
-        self.validated = {"validation_loss": loss, "validation_auc": area.value, "validation_auc_error": area.error}
+        """Loss and measures over the validation jets of all processes."""
+        observed = _joined(_from_all_processes(_joined(self._observed)))
+        self._observed.clear()
+        loss = float((observed["weights"] * observed["loss"]).mean())
+        self.validated = {"validation_loss": loss, **self.objective.measures(observed)}
         self.log("validation_loss", loss, sync_dist=True)
 
     def mean_train_loss(self) -> float:
@@ -128,25 +129,11 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
         return float(mean)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """AdamW with a linear warm-up and a cosine to zero, step by step."""
-        weights = [weight for weight in self.network.parameters() if weight.requires_grad]
-        rate, decay = self.config.learning_rate, self.config.weight_decay
-        optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=decay)
+        """The optimizer with a linear warm-up and a cosine to zero, step by step."""
+        optimizer = make_optimizer(self.objective.parameters(), self.objective.backbone(), self.config)
         steps = self.config.epochs * max(1, len(self._train) // self._global_batch())
-        rising = max(1.0, self.config.warmup * steps)
-
-        def factor(step: int) -> float:
-            if step < rising:
-                return (step + 1) / (rising + 1)
-            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1.0, steps - rising))))
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warm_up_and_cosine(steps, self.config.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def _logits(self, batch: Batch) -> Tensor:
-        inputs = {name: values for name, values in batch.items() if name not in ("labels", "weights")}
-        logits: Tensor = self.network(**inputs)
-        return logits
 
 
 def _loader(tensors: JetTensors, size: int, sampler: Any, drop_last: bool) -> DataLoader[Batch]:
@@ -159,17 +146,11 @@ def _as_is(batch: Any) -> Any:
     return batch
 
 
-def _loss_per_jet(logits: Tensor, labels: Tensor) -> Tensor:
-    if logits.shape[1] == 1:
-        return binary_cross_entropy_with_logits(logits[:, 0], labels.to(logits.dtype), reduction="none")
-    return cross_entropy(logits, labels, reduction="none")
+def _joined(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
-def _area(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Measure:
-    return auc(logits[:, 0], labels) if logits.shape[1] == 1 else macro_auc(logits, labels)
-
-
-def _from_all_processes(mine: tuple[Tensor, ...]) -> list[tuple[Tensor, ...]]:
+def _from_all_processes(mine: dict[str, Tensor]) -> list[dict[str, Tensor]]:
     if not torch.distributed.is_initialized():
         return [mine]
     gathered: list[Any] = [None] * torch.distributed.get_world_size()

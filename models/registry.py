@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
@@ -13,6 +14,9 @@ from jets.config import did_you_mean
 from jets.dataset import Jets
 from jets.errors import ConfigError
 from jets.features import PowerOfTwoScaling
+
+if TYPE_CHECKING:
+    from models.tagger import Tagger
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,10 @@ class Architecture:
         config_class: the frozen dataclass that holds its sizes.
         build: (config, n_outputs) -> network, with fresh weights.
         inputs: (jets, config, scaling) -> arrays by input name, first axis the jets.
-        fit_scaling: (jets, config) -> the input scaling that suits these jets.
+        fit_scaling: (jets, config) -> the input scaling that suits these jets; None where it is fixed.
+        presets: the configs that have a name: "tiny" for two CPU cores, "published" as in the paper.
+        pretraining: how it is pre-trained; None when it only learns from labels.
+        read_checkpoint: (file, config) -> the tagger in a public checkpoint; None when there are none.
     """
 
     name: str
@@ -33,7 +40,37 @@ class Architecture:
     config_class: type[Any]
     build: Callable[[Any, int], Any]
     inputs: Callable[[Jets, Any, PowerOfTwoScaling | None], dict[str, NDArray[Any]]]
-    fit_scaling: Callable[[Jets, Any], PowerOfTwoScaling]
+    fit_scaling: Callable[[Jets, Any], PowerOfTwoScaling | None]
+    presets: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    pretraining: Pretraining | None = None
+    read_checkpoint: Callable[[Path, Any], Tagger] | None = None
+
+    def preset(self, name: str) -> Any:
+        """The config of that name.
+
+        Raises:
+            ConfigError: no such preset.
+        """
+        if name not in self.presets:
+            remedy = did_you_mean(name, self.presets) if self.presets else "give its config instead"
+            raise ConfigError(f"{self.name!r} has no preset {name!r}", None, remedy)
+        return self.presets[name]()
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """How a network is pre-trained.
+
+    Attributes:
+        options_class: the frozen dataclass of what can be set about it.
+        objectives: (options) -> what is trained one after the other, by name: (network, n_classes) -> its objective,
+            whose parameters are the network's own and those that only pre-training needs.
+        trains_head: whether the network's head has learnt something too.
+    """
+
+    options_class: type[Any]
+    objectives: Callable[[Any], Mapping[str, Callable[[Any, int], Any]]]
+    trains_head: bool = False
 
 
 def architecture(name: str) -> Architecture:
@@ -62,7 +99,32 @@ def _particle_transformer() -> Architecture:
         module.ParticleTransformer,
         module.particle_inputs,
         module.fit_particle_scaling,
+        _presets(module.ParticleTransformerConfig),
     )
+
+
+def _particle_net() -> Architecture:
+    from models.teachers import particle_net as module
+
+    return Architecture(
+        "particle_net",
+        "torch",
+        module.ParticleNetConfig,
+        module.ParticleNet,
+        module.particle_net_inputs,
+        _fixed_scaling,
+        _presets(module.ParticleNetConfig),
+        read_checkpoint=module.read_jetclass_checkpoint,
+    )
+
+
+def _presets(config_class: Any) -> dict[str, Callable[[], Any]]:
+    """The defaults are the tiny sizes."""
+    return {"tiny": config_class, "published": config_class.published}
+
+
+def _fixed_scaling(jets: Jets, config: Any) -> None:
+    """The inputs are scaled by constants of the architecture."""
 
 
 def _recurrent_reference(cell: Literal["gru", "lstm"]) -> Architecture:
@@ -95,6 +157,7 @@ def _fit_sequence_scaling(jets: Jets, config: Any) -> PowerOfTwoScaling:
 
 _ARCHITECTURES: Mapping[str, Callable[[], Architecture]] = {
     "particle_transformer": _particle_transformer,
+    "particle_net": _particle_net,
     "gru": partial(_recurrent_reference, "gru"),
     "lstm": partial(_recurrent_reference, "lstm"),
     "recurrent_student": _recurrent_student,

@@ -16,6 +16,7 @@ from jets.dataset import Jets
 from jets.errors import InputError, LayoutError, StorageError, TagwareError
 from jets.features import PowerOfTwoScaling
 from jets.files import file_digest, read_json, replacing, write_json
+from models.checkpoint import load_weights, read_weights
 from models.keras_start import start_keras
 from models.registry import Architecture, architecture, n_outputs
 
@@ -41,6 +42,7 @@ class Tagger:
         framework: "torch" or "keras".
         quantization: bits of every tensor of a quantized network, None for a float one (JSON-serialisable).
         provenance: where the weights come from (JSON-serialisable).
+        untrained: parts of the network still at their random start: the head of one that was only pre-trained.
     """
 
     architecture: str
@@ -51,6 +53,7 @@ class Tagger:
     framework: Literal["torch", "keras"]
     quantization: Mapping[str, Any] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    untrained: tuple[str, ...] = ()
 
     @property
     def n_outputs(self) -> int:
@@ -69,7 +72,11 @@ class Tagger:
         return architecture(self.architecture).inputs(jets, self.config, self.scaling)
 
     def predict(self, jets: Jets, batch_size: int = BATCH) -> NDArray[np.float32]:
-        """Logits, (n_jets, n_outputs) float32."""
+        """Logits, (n_jets, n_outputs) float32.
+
+        Raises:
+            InputError: a part of the network was never trained.
+        """
         if self.framework == "torch":
             return self.outputs(jets, batch_size)[0]
         logits = np.zeros((len(jets), self.n_outputs), np.float32)
@@ -81,8 +88,11 @@ class Tagger:
         """Logits (n_jets, n_outputs) and what the last block sees of each jet, (n_jets, n_embedding), in one pass.
 
         Raises:
-            InputError: a Keras tagger, which has no embedding.
+            InputError: a Keras tagger, which has no embedding, or a part of the network was never trained.
         """
+        if self.untrained:
+            what = f"{', '.join(self.untrained)} of this {self.architecture!r} tagger was never trained"
+            raise InputError(what, None, "fine-tune it: start a training from it")
         if self.framework != "torch":
             raise InputError(f"a {self.architecture!r} tagger has no embedding", None, "embed with a teacher")
         logits = np.zeros((len(jets), self.n_outputs), np.float32)
@@ -118,6 +128,7 @@ class Tagger:
             "classes": list(self.classes),
             "scaling": None if self.scaling is None else self.scaling.to_dict(),
             "quantization": None if self.quantization is None else dict(self.quantization),
+            "untrained": list(self.untrained),
             "n_parameters": self.n_parameters,
             "weights_sha256": file_digest(weights),
             "provenance": dict(self.provenance),
@@ -150,6 +161,7 @@ class Tagger:
             framework=design.framework,
             quantization=header["quantization"],
             provenance=header["provenance"],
+            untrained=tuple(header.get("untrained", ())),
         )
         weights = Path(folder) / WEIGHTS[design.framework]
         _check_digest(weights, header["weights_sha256"])
@@ -213,18 +225,8 @@ def _save_weights(tagger: Tagger, temporary: Path) -> None:
 
 
 def _load_torch(weights: Path, design: Architecture, tagger: Tagger) -> Any:
-    import torch
-
-    try:
-        state = torch.load(weights, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch raises pickle errors, EOFError, KeyError… for damaged or unsafe files
-        raise _unreadable(weights, error) from None
     network = design.build(tagger.config, tagger.n_outputs)
-    try:
-        network.load_state_dict(state)
-    except (RuntimeError, TypeError) as error:
-        first = str(error).strip().splitlines()[-1].strip()
-        raise LayoutError(f"the weights do not fit {design.name!r}: {first}", weights, MAKE_AGAIN) from None
+    load_weights(network, read_weights(weights, MAKE_AGAIN), design.name, weights, MAKE_AGAIN)
     return network.eval()
 
 

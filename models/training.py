@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import shutil
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from jets.config import fill
 from jets.dataset import Jets, JetsFile
 from jets.errors import ConfigError, InputError, StorageError
 from jets.files import claim_folder, json_digest, read_json, replacing, write_json
 from models.curves import read_curves
 from models.registry import Architecture, architecture
 from models.tagger import Tagger
-from models.training_config import TrainConfig
+from models.training_config import PretrainConfig, TrainConfig
 
 if TYPE_CHECKING:
     from models.lightning_loop import JetTensors
 
-__all__ = ["TrainConfig", "train"]
+__all__ = ["PretrainConfig", "TrainConfig", "load_start", "pretrain", "train"]
 
 CLAIM_SECONDS = 300
 
+Objectives = Mapping[str, Callable[[Any, int], Any]]
 
-def train(name: str, model_config: Any, jets_file: str | Path, config: TrainConfig, out: Path) -> Tagger:
+
+def train(
+    name: str, model_config: Any, jets_file: str | Path, config: TrainConfig, out: Path, start: Tagger | None = None
+) -> Tagger:
     """Train a torch architecture on the train split and keep the epoch of the lowest validation loss.
 
     `out` becomes a `Tagger` folder that also holds `curves.csv` and `tensorboard/`. They grow in `checkpoints/` until
@@ -40,35 +50,152 @@ def train(name: str, model_config: Any, jets_file: str | Path, config: TrainConf
         jets_file: jets in our HDF5 layout; its classes become the tagger's.
         config: how to train.
         out: a new, an empty, or an earlier folder of ours.
+        start: a tagger of the same architecture and sizes to fine-tune; its head is kept or made anew (`config.head`).
 
     Raises:
-        ConfigError: not a torch architecture, or the loss does not stay finite.
+        ConfigError: not a torch architecture, a `start` of another architecture, other sizes or, with its head kept,
+            other classes, or the loss does not stay finite.
         DataError: a split without jets of one of the classes.
         StorageError: `out` is not ours, or the disk is full.
     """
+    from models.objective import Classification
+
+    run = _Run(_torch_architecture(name, model_config), model_config, JetsFile(jets_file), config, start)
+    if start is not None:
+        _check_start(start, run)
+    elif config.epochs == 0 or config.head == "keep":
+        what = "epochs 0 and head: keep" if config.epochs == 0 and config.head == "keep" else "epochs 0"
+        what = "head: keep" if config.epochs else what
+        raise ConfigError(f"{what} needs a tagger to start from", "training", "name one, or train at least an epoch")
+    if config.epochs == 0 and start is not None:
+        start.save(claim_folder(out))
+        return start
+    return _run(run, {"": lambda network, _: Classification(network)}, out)
+
+
+def pretrain(name: str, model_config: Any, jets_file: str | Path, config: PretrainConfig, out: Path) -> Tagger:
+    """Pre-train an architecture as its paper does; `out` becomes the folder of a tagger to start from.
+
+    It is interruptible as `train` is, and done only once: the same call reads what the first one left. A tagger whose
+    head pre-training does not need cannot predict until it is fine-tuned.
+
+    Raises:
+        ConfigError: the architecture has no pre-training, an unknown key of `config.objective`, or the loss does not
+            stay finite.
+        DataError: a split without jets of one of the classes.
+        StorageError: `out` is not ours, or the disk is full.
+    """
+    design = _torch_architecture(name, model_config)
+    if design.pretraining is None:
+        raise ConfigError(f"{name!r} has no pre-training", "pretrain", "leave it out, or take another architecture")
+    options = fill(design.pretraining.options_class, config.objective, "pretrain: objective")
+    run = _Run(design, model_config, JetsFile(jets_file), config, None)
+    if (Path(out) / "tagger.json").is_file():
+        earlier = Tagger.load(out)
+        if earlier.provenance.get("digest") == run.digest:
+            return earlier
+    return _run(run, design.pretraining.objectives(options), out)
+
+
+def load_start(name: str, model_config: Any, path: str | Path) -> Tagger:
+    """A tagger to start from: a folder of ours, or a public checkpoint that the architecture can read.
+
+    Raises:
+        InputError: nothing there.
+        ConfigError: the architecture has no public checkpoints.
+        LayoutError: damaged, not safe to read, or another architecture's.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return Tagger.load(path)
+    design = architecture(name)
+    if design.read_checkpoint is None:
+        what = f"{name!r} reads no public checkpoints"
+        raise ConfigError(what, path, "name the folder of a tagger, or another architecture")
+    return design.read_checkpoint(path, model_config)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What decides the outcome of a training."""
+
+    design: Architecture
+    model_config: Any
+    source: JetsFile
+    config: TrainConfig
+    start: Tagger | None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """JSON-serialisable; `start` by its weights."""
+        return {
+            "architecture": self.design.name,
+            "config": dataclasses.asdict(self.model_config),
+            "training": dataclasses.asdict(self.config),
+            "jets_checksum": self.source.checksum,
+        } | ({} if self.start is None else {"start": _start_record(self.start)})
+
+    @property
+    def digest(self) -> str:
+        return json_digest(self.record)
+
+
+def _torch_architecture(name: str, model_config: Any) -> Architecture:
     design = architecture(name)
     if design.framework != "torch":
         raise ConfigError(f"{name!r} is not a torch architecture", None, "train it with `tagware distil`")
     if not isinstance(model_config, design.config_class):
         raise ConfigError(f"{name!r} takes a {design.config_class.__name__}", None, "give one")
-    source = JetsFile(jets_file)
-    splits = {split: _read_split(source, split) for split in ("train", "validation")}
-    run = {
-        "architecture": name,
-        "config": dataclasses.asdict(model_config),
-        "training": dataclasses.asdict(config),
-        "jets_checksum": source.checksum,
-    }
-    first = _is_first_process(config)
-    checkpoints = _claim_checkpoints(claim_folder(out), json_digest(run)) if first else _await_checkpoints(out, run)
-    scaling = design.fit_scaling(splits["train"], model_config)
-    untrained = Tagger(name, model_config, source.classes, scaling, None, "torch")
-    network = _fit(design, untrained, splits, config, checkpoints)
-    record = _provenance(run, source, splits, checkpoints)
-    tagger = dataclasses.replace(untrained, network=network, provenance=record)
+    return design
+
+
+def _check_start(start: Tagger, run: _Run) -> None:
+    where = "training: start"
+    if start.architecture != run.design.name:
+        what = f"is a {start.architecture!r} tagger, not a {run.design.name!r}"
+        raise ConfigError(what, where, "start from one of the same architecture")
+    for field in dataclasses.fields(start.config):
+        theirs, ours = getattr(start.config, field.name), getattr(run.model_config, field.name)
+        if theirs != ours:
+            raise ConfigError(f"has {field.name} {theirs}, not {ours}", where, "use the same preset and config")
+    keeps_head = run.config.head == "keep" or run.config.epochs == 0
+    if keeps_head and start.untrained:
+        raise ConfigError("its head was never trained", where, "train with head: new")
+    if keeps_head and start.classes != run.source.classes:
+        what = f"knows the classes {', '.join(start.classes)}, the jets {', '.join(run.source.classes)}"
+        raise ConfigError(what, where, "train with head: new for other classes")
+
+
+def _start_record(start: Tagger) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for name, values in start.network.state_dict().items():
+        digest.update(name.encode() + values.cpu().numpy().tobytes())
+    provenance = {"provenance": dict(start.provenance)}
+    return {"classes": list(start.classes), "weights": digest.hexdigest()} | provenance
+
+
+def _run(run: _Run, objectives: Objectives, out: Path) -> Tagger:
+    """Fit one objective after the other, each from its own checkpoints, and save the tagger."""
+    splits = {split: _read_split(run, split) for split in ("train", "validation")}
+    first = _is_first_process(run.config)
+    digest = run.digest
+    checkpoints = _claim_checkpoints(claim_folder(out), digest) if first else _await_checkpoints(out, digest)
+    scaling = run.design.fit_scaling(splits["train"], run.model_config) if run.start is None else run.start.scaling
+    untrained = Tagger(run.design.name, run.model_config, run.source.classes, scaling, None, "torch")
+    network = _fit_all(run, untrained, splits, objectives, checkpoints)
+    pretraining = run.design.pretraining
+    is_pretraining = isinstance(run.config, PretrainConfig)
+    record = _provenance(run, splits, checkpoints / list(objectives)[-1])
+    tagger = dataclasses.replace(
+        untrained,
+        network=network,
+        provenance=record | {"digest": digest},
+        untrained=("head",) if is_pretraining and pretraining and not pretraining.trains_head else (),
+    )
     _meet()  # every process has read the best checkpoint
     if first:
-        _keep_curves(checkpoints, out)
+        for stage in objectives:
+            _keep_curves(checkpoints / stage, out / stage)
         tagger.save(out)
         shutil.rmtree(checkpoints)
     _meet()
@@ -89,8 +216,12 @@ def _meet() -> None:
         torch.distributed.barrier()
 
 
-def _read_split(source: JetsFile, split: str) -> Jets:
-    return source.read(split).require_classes(f"{source.path} (split {split!r})")
+def _read_split(run: _Run, split: str) -> Jets:
+    jets = run.source.read(split)
+    if split == "train" and run.config.max_jets is not None and run.config.max_jets < len(jets):
+        chosen = np.random.default_rng(run.config.seed).permutation(len(jets))[: run.config.max_jets]
+        jets = jets[np.sort(chosen)]
+    return jets.require_classes(f"{run.source.path} (split {split!r})")
 
 
 def _claim_checkpoints(out: Path, digest: str) -> Path:
@@ -102,11 +233,11 @@ def _claim_checkpoints(out: Path, digest: str) -> Path:
     return folder
 
 
-def _await_checkpoints(out: Path, run: dict[str, Any]) -> Path:
+def _await_checkpoints(out: Path, digest: str) -> Path:
     """The folder of checkpoints, once the first process, maybe on another machine, has claimed it for this run."""
     folder = Path(out) / "checkpoints"
     give_up = time.monotonic() + CLAIM_SECONDS
-    while not _is_claimed(folder, json_digest(run)):
+    while not _is_claimed(folder, digest):
         if time.monotonic() > give_up:
             what = f"the first process of the training did not claim it in {CLAIM_SECONDS} s"
             raise StorageError(what, folder, "start all of them on one shared disk")
@@ -129,22 +260,48 @@ def _keep_curves(checkpoints: Path, out: Path) -> None:
     shutil.copytree(checkpoints / "tensorboard", out / "tensorboard")
 
 
-def _fit(design: Architecture, tagger: Tagger, splits: dict[str, Jets], config: TrainConfig, checkpoints: Path) -> Any:
-    """The network with the weights of its best epoch."""
+def _fit_all(run: _Run, tagger: Tagger, splits: dict[str, Jets], objectives: Objectives, checkpoints: Path) -> Any:
+    """The network with the weights of the best epoch of each objective in turn."""
+    import torch
+
+    data = _tensors(run.design, tagger, splits["train"]), _tensors(run.design, tagger, splits["validation"])
+    with torch.random.fork_rng():
+        torch.manual_seed(run.config.seed)
+        network = run.design.build(tagger.config, tagger.n_outputs)
+        if run.start is not None:
+            _take_over(network, run.start.network, with_head=run.config.head == "keep")
+        for stage, make in objectives.items():
+            _fit(make(network, len(tagger.classes)), data, run.config, checkpoints / stage)
+    return network.eval()
+
+
+def _fit(objective: Any, data: tuple[JetTensors, JetTensors], config: TrainConfig, folder: Path) -> None:
+    """Fit an objective and leave the weights of its best epoch in it; nothing of a frozen backbone changes."""
     import torch
 
     from models.lightning_loop import FitModule, fit
     from models.training_curves import TrainingCurves
 
-    train_jets, validation_jets = (_tensors(design, tagger, splits[split]) for split in ("train", "validation"))
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        network = design.build(tagger.config, tagger.n_outputs)
-        module = FitModule(network, train_jets, validation_jets, config)
-        fit(module, config, checkpoints, [TrainingCurves(checkpoints, len(splits["train"]))])
-    best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)
+    frozen = [weight for weight in objective.backbone() if weight.requires_grad and config.backbone_rate == 0]
+    for weight in frozen:
+        weight.requires_grad_(False)
+    module = FitModule(objective, *data, config)
+    if not (folder / "fitted").is_file():
+        fit(module, config, folder, [TrainingCurves(folder, len(data[0]))])
+        _meet()
+        (folder / "fitted").touch()
+    best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
     module.cpu().load_state_dict(best["state_dict"])
-    return network.eval()
+    for weight in frozen:
+        weight.requires_grad_(True)
+
+
+def _take_over(network: Any, start: Any, with_head: bool) -> None:
+    """The weights of `start` into a network of the same sizes whose head may be for other classes."""
+    from models.objective import in_head
+
+    taken = {name: values for name, values in start.state_dict().items() if with_head or not in_head(start, name)}
+    network.load_state_dict(network.state_dict() | taken)
 
 
 def _tensors(design: Architecture, tagger: Tagger, jets: Jets) -> JetTensors:
@@ -153,16 +310,19 @@ def _tensors(design: Architecture, tagger: Tagger, jets: Jets) -> JetTensors:
     return JetTensors(design.inputs(jets, tagger.config, tagger.scaling), jets.labels, jets.weights)
 
 
-def _provenance(run: dict[str, Any], source: JetsFile, splits: dict[str, Jets], checkpoints: Path) -> dict[str, Any]:
+def _provenance(run: _Run, splits: dict[str, Jets], checkpoints: Path) -> dict[str, Any]:
     rows = read_curves(checkpoints / "curves.csv")
     best = min(rows, key=lambda row: row["validation_loss"])
-    return run | {
-        "jets": str(source.path),
+    area = (
+        {"value": best["validation_auc"], "error": best["validation_auc_error"]} if "validation_auc" in best else None
+    )
+    return run.record | {
+        "jets": str(run.source.path),
         "jets_per_split": {split: len(jets) for split, jets in splits.items()},
         "epochs": len(rows),
         "best_epoch": int(best["epoch"]),
         "validation_loss": best["validation_loss"],
-        "validation_auc": {"value": best["validation_auc"], "error": best["validation_auc_error"]},
+        "validation_auc": area,
         "seconds": sum(row["seconds"] for row in rows),
         "versions": {package: version(package) for package in ("torch", "lightning", "numpy")},
     }

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from jets.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a torch tagger is trained: AdamW, linear warm-up then a cosine to zero, early stopping.
+    """How a torch tagger is trained: linear warm-up then a cosine to zero, early stopping.
 
     Attributes:
-        epochs: passes over the training jets, at most.
+        epochs: passes over the training jets, at most; 0 takes the tagger that it starts from as it is.
+        max_jets: training jets that are used, drawn with the seed; None for all.
+        optimizer: AdamW (Loshchilov and Hutter, arXiv:1711.05101) or Lion (Chen et al., arXiv:2302.06675).
         batch_size: jets per optimizer step, over all processes together: without dropout, the result does not depend
             on their number, up to rounding.
         learning_rate: at the end of the warm-up.
-        weight_decay: of AdamW (Loshchilov and Hutter, arXiv:1711.05101).
+        backbone_rate: learning rate of all but the head over that of the head; 0 freezes it.
+        head: "new", or "keep" that of the tagger it starts from, whose classes must then be the same.
+        weight_decay: of the optimizer.
         warmup: fraction of the steps in which the learning rate rises.
         patience: epochs without a lower validation loss before training stops.
         gradient_clip: largest norm of the gradient.
@@ -34,8 +38,12 @@ class TrainConfig:
     """
 
     epochs: int = 20
+    max_jets: int | None = None
     batch_size: int = 256
+    optimizer: Literal["adamw", "lion"] = "adamw"
     learning_rate: float = 3e-3
+    backbone_rate: float = 1.0
+    head: Literal["new", "keep"] = "new"
     weight_decay: float = 1e-2
     warmup: float = 0.1
     patience: int = 5
@@ -48,15 +56,16 @@ class TrainConfig:
     strategy: Literal["auto", "ddp", "ddp_spawn"] = "auto"
 
     def __post_init__(self) -> None:
-        at_least = {"epochs": 1, "batch_size": 1, "patience": 1, "num_nodes": 1, "seed": 0}
+        at_least = {"epochs": 0, "batch_size": 1, "patience": 1, "num_nodes": 1, "seed": 0, "max_jets": 1}
         for name, smallest in at_least.items():
-            if getattr(self, name) < smallest:
+            if getattr(self, name) is not None and getattr(self, name) < smallest:
                 raise ConfigError(f"{name} must be at least {smallest}, not {getattr(self, name)}", None, "correct it")
         for name in ("learning_rate", "gradient_clip"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ConfigError(f"{name} must be above 0, not {getattr(self, name)}", None, "correct it")
-        if not 0 <= self.weight_decay < math.inf:
-            raise ConfigError(f"weight_decay must not be negative, not {self.weight_decay}", None, "correct it")
+        for name in ("weight_decay", "backbone_rate"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} must not be negative, not {getattr(self, name)}", None, "correct it")
         if not 0 <= self.warmup < 1:
             raise ConfigError(f"warmup must be in [0, 1), not {self.warmup}", None, "correct it")
         if self.devices < 1 and self.devices != -1:
@@ -70,3 +79,26 @@ class TrainConfig:
         if self.strategy != "auto" or (self.devices == 1 and self.num_nodes == 1):
             return self.strategy
         return "ddp_spawn" if self.num_nodes == 1 else "ddp"
+
+
+@dataclass(frozen=True)
+class PretrainConfig(TrainConfig):
+    """How a network is pre-trained before it is fine-tuned.
+
+    Attributes:
+        jets: another jets file to pre-train on; None for the one that it is fine-tuned on.
+        objective: what is asked of it: the fields of the architecture's own pre-training dataclass.
+
+    Raises:
+        ConfigError: a value out of range.
+    """
+
+    jets: str | None = None
+    objective: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.epochs < 1:
+            raise ConfigError("epochs must be at least 1, not 0", None, "leave pretrain out instead")
+        if self.backbone_rate != 1 or self.head != "new":
+            raise ConfigError("backbone_rate and head are about fine-tuning", None, "set them under train")

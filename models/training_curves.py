@@ -11,7 +11,7 @@ from typing import Any
 
 from lightning.pytorch.callbacks import Callback
 
-from models.curves import COLUMNS, write_curves
+from models.curves import write_curves
 
 
 class TrainingCurves(Callback):  # type: ignore[misc]
@@ -55,25 +55,33 @@ class TrainingCurves(Callback):  # type: ignore[misc]
 
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         """Add the row of the epoch and write it out."""
-        row = module.validated | {
+        row = {
             "epoch": trainer.current_epoch,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "train_loss": module.mean_train_loss(),
+            **module.validated,
             "seconds": time.perf_counter() - self._started,
         }
-        self.rows.append({name: row[name] for name in COLUMNS})
+        self.rows.append(row)
         if self._writer is not None:
             write_curves(self.folder / "curves.csv", self.rows)
-            for name in COLUMNS[1:]:
-                self._writer.add_scalar(name, row[name], row["epoch"])
+            for name, value in row.items():
+                if name != "epoch":
+                    self._writer.add_scalar(name, value, row["epoch"])
             self._writer.flush()
-            self._bar.set_postfix_str(f"epoch {row['epoch']} validation AUC {row['validation_auc']:.4f}")
+            self._bar.set_postfix_str(f"epoch {row['epoch']} {_last_measure(row)}")
 
     def teardown(self, trainer: Any, module: Any, stage: str) -> None:
         """Close the bar and the event file."""
         for opened in (self._bar, self._writer):
             if opened is not None:
                 opened.close()
+
+
+def _last_measure(row: Mapping[str, float]) -> str:
+    """The AUC where tagging is trained, else the loss."""
+    name = "validation_auc" if "validation_auc" in row else "validation_loss"
+    return f"{name.replace('_', ' ')} {row[name]:.4f}"
 
 
 def _summary_writer(folder: Path, first_epoch: int) -> Any:

@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import gelu
 
 from jets.dataset import IDENTITIES, Floats, Jets
-from jets.errors import ConfigError
 from jets.features import PowerOfTwoScaling, principal_rotation
 from models.sequence import constituent_mask
+from models.sizes import require_fractions, require_heads, require_positive
+from models.teachers.attention import MASKED, Attention
+from models.teachers.constituents import SMALLEST_PT_GEV, column, fitted, identity, logarithms
 
 KINEMATIC_FEATURES = ("eta_rot", "phi_rot", "log_pt", "log_energy", "log_pt_rel", "log_energy_rel", "delta_r")
 N_FEATURES = len(KINEMATIC_FEATURES) + 1 + len(IDENTITIES)
@@ -23,10 +25,8 @@ PAIR_FEATURES = ("ln_delta", "ln_kt", "ln_z", "ln_m2")
 # Round numbers near the mean and the width of the pair features of jets of 0.5 to 1 TeV: they only ease the start.
 PAIR_MEAN = (-2.0, 0.5, -2.0, 1.0)
 PAIR_WIDTH = (1.0, 1.5, 1.0, 2.5)
-# Two constituents in one calorimeter cell have no distance; a constituent has at least this pT.
-SMALLEST_DELTA, SMALLEST_KT_GEV, SMALLEST_M2_GEV2, SMALLEST_PT_GEV = 1e-3, 1e-3, 1e-4, 1e-3
-# Far below any logit yet finite in half precision: its exp is exactly 0, and a jet without constituents gives no NaN.
-MASKED = -1e4
+# Two constituents in one calorimeter cell have no distance.
+SMALLEST_DELTA, SMALLEST_KT_GEV, SMALLEST_M2_GEV2 = 1e-3, 1e-3, 1e-4
 
 
 @dataclass(frozen=True)
@@ -59,23 +59,10 @@ class ParticleTransformerConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        sizes = {
-            "n_constituents": self.n_constituents,
-            "width": self.width,
-            "heads": self.heads,
-            "particle_blocks": self.particle_blocks,
-            "class_blocks": self.class_blocks,
-            "expansion": self.expansion,
-        }
-        sizes |= {f"embedding[{place}]": size for place, size in enumerate(self.embedding)}
-        sizes |= {f"pair_embedding[{place}]": size for place, size in enumerate(self.pair_embedding)}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ConfigError(f"{name} must be at least 1, not {size}", None, "correct it")
-        if self.width % self.heads:
-            raise ConfigError(f"width {self.width} is not a multiple of heads {self.heads}", None, "change one of them")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout must be in [0, 1), not {self.dropout}", None, "correct it")
+        sizes = ("n_constituents", "width", "heads", "particle_blocks", "class_blocks", "expansion")
+        require_positive({name: getattr(self, name) for name in (*sizes, "embedding", "pair_embedding")})
+        require_heads(self.width, self.heads)
+        require_fractions({"dropout": self.dropout})
 
     @classmethod
     def published(cls) -> ParticleTransformerConfig:
@@ -107,7 +94,7 @@ def particle_inputs(
     mask = constituent_mask(jets, config.n_constituents)
     kinematic = _kinematic_features(jets, config.n_constituents)
     scaled = kinematic.astype(np.float32) if scaling is None else scaling.apply(kinematic, mask)
-    features = np.concatenate([scaled, _identity(jets, mask)], axis=-1)
+    features = np.concatenate([scaled, identity(jets, mask)], axis=-1)
     return {"features": features, "momenta": _momenta(jets, mask), "mask": mask}
 
 
@@ -117,51 +104,25 @@ def fit_particle_scaling(jets: Jets, config: ParticleTransformerConfig) -> Power
     return PowerOfTwoScaling.fit(_kinematic_features(jets, config.n_constituents), mask)
 
 
-def _column(jets: Jets, name: str, mask: NDArray[np.bool_], absent: float = 0.0) -> Floats:
-    return _fitted(jets.feature(name), mask, absent)
-
-
-def _fitted(column: Floats, mask: NDArray[np.bool_], absent: float = 0.0) -> Floats:
-    """A column of constituents cut or padded to the mask's shape, `absent` where there is no constituent."""
-    fitted = np.full(mask.shape, absent)
-    shared = min(mask.shape[1], column.shape[1])
-    fitted[:, :shared] = column[:, :shared]
-    return np.where(mask, fitted, absent)
-
-
 def _kinematic_features(jets: Jets, n_constituents: int) -> Floats:
     """The kinematic set with the angles after `principal_rotation`: few jets then teach what many would."""
     mask = constituent_mask(jets, n_constituents)
-    pt = np.maximum(_column(jets, "pt_gev", mask, 1.0), SMALLEST_PT_GEV)
     stored_pt = np.where(jets.mask, jets.feature("pt_gev"), 0.0)
     rotated = principal_rotation(stored_pt, jets.feature("deta"), jets.feature("dphi"))
-    eta_rot, phi_rot = (_fitted(angle, mask) for angle in rotated)
-    deta, dphi, mass = (_column(jets, name, mask) for name in ("deta", "dphi", "mass_gev"))
-    jet_pt, jet_eta, jet_mass = (jets.jet(name).astype(np.float64)[:, None] for name in ("pt_gev", "eta", "mass_gev"))
-    energy = np.hypot(pt * np.cosh(jet_eta + deta), mass)
-    jet_energy = np.hypot(jet_pt * np.cosh(jet_eta), jet_mass)
-    logs = (np.log(values) for values in (pt, energy, pt / jet_pt, energy / jet_energy))
-    features: Floats = np.stack((eta_rot, phi_rot, *logs, np.hypot(deta, dphi)), axis=-1)
+    eta_rot, phi_rot = (fitted(angle, mask) for angle in rotated)
+    deta, dphi = (column(jets, name, mask) for name in ("deta", "dphi"))
+    features: Floats = np.stack((eta_rot, phi_rot, *logarithms(jets, mask), np.hypot(deta, dphi)), axis=-1)
     return features
 
 
-def _identity(jets: Jets, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Charge and one-hot identity, (n_jets, n_constituents, 7); jets that carry neither are all "unknown"."""
-    have = jets.constituent_features
-    charge = _column(jets, "charge", mask) if "charge" in have else np.zeros(mask.shape)
-    identity = _column(jets, "identity", mask) if "identity" in have else np.zeros(mask.shape)
-    one_hot = (identity[..., None] == np.arange(len(IDENTITIES))) & mask[..., None]
-    return np.concatenate([charge[..., None], one_hot], axis=-1, dtype=np.float32, casting="same_kind")
-
-
 def _momenta(jets: Jets, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    pt, deta, dphi, mass = (_column(jets, name, mask) for name in ("pt_gev", "deta", "dphi", "mass_gev"))
+    pt, deta, dphi, mass = (column(jets, name, mask) for name in ("pt_gev", "deta", "dphi", "mass_gev"))
     pt = np.maximum(pt, SMALLEST_PT_GEV)
     eta = jets.jet("eta").astype(np.float64)[:, None] + deta
     rapidity = np.arcsinh(pt * np.sinh(eta) / np.hypot(pt, mass))
     momenta = np.zeros((*mask.shape, 4), np.float32)
-    for place, column in enumerate((pt, rapidity, dphi, mass)):
-        momenta[:, :, place] = column
+    for place, values in enumerate((pt, rapidity, dphi, mass)):
+        momenta[:, :, place] = values
     return momenta
 
 
@@ -243,36 +204,13 @@ class FeedForward(nn.Module):
         return updated
 
 
-class Attention(nn.Module):
-    """Multi-head attention softmax(Q K^T / sqrt(d) + bias) V, arXiv:2202.03772, eq. 5."""
-
-    def __init__(self, config: ParticleTransformerConfig, dropout: float) -> None:
-        super().__init__()
-        self.heads, self.dropout = config.heads, dropout
-        self.query = nn.Linear(config.width, config.width)
-        self.key_value = nn.Linear(config.width, 2 * config.width)
-        self.output = nn.Linear(config.width, config.width)
-
-    def forward(self, x: Tensor, context: Tensor, bias: Tensor) -> Tensor:
-        """x (n_jets, n, width), context (n_jets, m, width), bias (n_jets, heads, n, m) or 1s -> (n_jets, n, width)."""
-        query = self._split(self.query(x))
-        key, value = (self._split(part) for part in self.key_value(context).chunk(2, dim=-1))
-        dropout = self.dropout if self.training else 0.0
-        mixed = scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout)
-        output: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
-        return output
-
-    def _split(self, x: Tensor) -> Tensor:
-        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
-
-
 class ParticleBlock(nn.Module):
     """Attention among the constituents and a feed-forward layer, arXiv:2202.03772, figure 3 (b)."""
 
     def __init__(self, config: ParticleTransformerConfig) -> None:
         super().__init__()
         self.norm, self.norm_after = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
-        self.attention = Attention(config, config.dropout)
+        self.attention = Attention(config.width, config.heads, config.dropout)
         self.feed_forward = FeedForward(config, config.dropout)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
@@ -288,7 +226,7 @@ class ClassBlock(nn.Module):
     def __init__(self, config: ParticleTransformerConfig) -> None:
         super().__init__()
         self.norm, self.norm_after = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
-        self.attention = Attention(config, 0.0)
+        self.attention = Attention(config.width, config.heads)
         self.feed_forward = FeedForward(config, 0.0)
 
     def forward(self, token: Tensor, x: Tensor, bias: Tensor) -> Tensor:

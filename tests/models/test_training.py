@@ -240,7 +240,9 @@ def test_the_config_of_another_architecture_is_refused(jets_file: Path, tmp_path
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"epochs": 0}, "epochs"),
+        ({"epochs": -1}, "epochs"),
+        ({"max_jets": 0}, "max_jets"),
+        ({"backbone_rate": -0.1}, "backbone_rate"),
         ({"batch_size": 0}, "batch_size"),
         ({"learning_rate": -1.0}, "learning_rate"),
         ({"learning_rate": float("nan")}, "learning_rate"),
