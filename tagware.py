@@ -84,7 +84,14 @@ def _model_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     distil = verbs.add_parser("distil", help="train the quantized student on stored teacher outputs")
     distil.add_argument("jets", type=Path, help="jets file")
     distil.add_argument("out", type=Path, help="folder of the float and the quantized student")
-    distil.add_argument("--teacher-outputs", type=Path, help="made by `tagware teach`; without: plain cross entropy")
+    distil.add_argument(
+        "--teacher-outputs",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="H5",
+        help="made by `tagware teach`, several are averaged; without: plain cross entropy",
+    )
     distil.add_argument("--config", type=Path, metavar="YAML", help="a project.yaml: its student and compress")
 
 

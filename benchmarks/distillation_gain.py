@@ -32,7 +32,7 @@ from jets.samples import sample_path
 from models.students.recurrent import RecurrentSpec
 from models.tagger import Tagger
 
-WAYS = ("soft_targets", "cross_entropy")
+WAYS = ("distilled", "control")
 MODELS = ("float", "quantized")
 WORKING_POINTS = (0.3, 0.5)
 NUMBERS = ("AUC", *(f"ln(1/eps_B) at {point}" for point in WORKING_POINTS))
@@ -57,7 +57,8 @@ def students(
     """Both ways of training for one seed: way -> folder with `float/` and `quantized/`."""
     folders = {}
     for way in WAYS:
-        config = dataclasses.replace(section.distil, loss=way, seed=seed)
+        loss = section.distil.loss if way == "distilled" else section.distil.loss.without_teacher()
+        config = dataclasses.replace(section.distil, loss=loss, seed=seed)
         folders[way] = folder / f"seed_{seed}" / way
         distil(spec, section.bits, jets_file, outputs, config, folders[way])
     return folders
@@ -105,8 +106,8 @@ def summary(
         return paired([(found[first], found[second]) for found in scores.values()], labels)
 
     return {
-        "distilled - control, quantized": compare(("soft_targets", "quantized"), ("cross_entropy", "quantized")),
-        "quantized - float, distilled": compare(("soft_targets", "quantized"), ("soft_targets", "float")),
+        "distilled - control, quantized": compare(("distilled", "quantized"), ("control", "quantized")),
+        "quantized - float, distilled": compare(("distilled", "quantized"), ("distilled", "float")),
     }
 
 

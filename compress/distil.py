@@ -7,15 +7,16 @@ import hashlib
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compress.fit import Phase, Split, best_epoch, fit
-from compress.losses import Loss, pack, packed_cross_entropy, packed_soft_targets
+from compress.objective import TEACHER, LossConfig, Objective, pack
 from compress.quantize.qkeras import Bits
 from compress.teach import TeacherOutputs
 from jets.dataset import JetsFile, concatenate
@@ -34,15 +35,8 @@ SCALING_JETS = 200_000
 class DistilConfig:
     """How a student is distilled: Adam with a half cosine to zero in each phase, the best validation epoch kept.
 
-    The defaults suit a student too small to learn all that its teacher knows, and a teacher much better than it: the
-    teacher's probabilities alone, unsoftened. On the validation split of the packaged top/QCD jets the float 20x6 GRU
-    had AUC .9555 with them, .9551 with alpha = 0.5, .9547 at temperature 4 and .9541 with the labels alone (one seed,
-    25 epochs at 5e-3). Give the labels a weight when the teacher is in doubt.
-
     Attributes:
-        loss: "soft_targets" (see `compress.losses.soft_targets`) or "cross_entropy", the control without a teacher.
-        temperature: softens teacher and student alike.
-        alpha: weight of the labels; the teacher has 1 - alpha.
+        loss: what is minimised.
         float_epochs: passes over the training jets before quantization.
         quantized_epochs: passes with quantized tensors.
         batch_size: jets per optimizer step.
@@ -55,9 +49,7 @@ class DistilConfig:
         ConfigError: a value out of range.
     """
 
-    loss: Literal["soft_targets", "cross_entropy"] = "soft_targets"
-    temperature: float = 1.0
-    alpha: float = 0.0
+    loss: LossConfig = field(default_factory=LossConfig)
     float_epochs: int = 40
     quantized_epochs: int = 15
     batch_size: int = 512
@@ -67,32 +59,21 @@ class DistilConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if self.loss not in ("soft_targets", "cross_entropy"):
-            raise ConfigError(f"unknown loss {self.loss!r}", None, "use soft_targets or cross_entropy")
         at_least = {"float_epochs": 1, "quantized_epochs": 1, "batch_size": 1, "patience": 1, "seed": 0}
         for name, smallest in at_least.items():
             if getattr(self, name) < smallest:
                 raise ConfigError(f"{name} must be at least {smallest}, not {getattr(self, name)}", None, "correct it")
-        for name in ("temperature", "learning_rate", "quantized_learning_rate"):
+        for name in ("learning_rate", "quantized_learning_rate"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ConfigError(f"{name} must be above 0, not {getattr(self, name)}", None, "correct it")
-        if not 0 <= self.alpha <= 1:
-            raise ConfigError(
-                f"alpha must be between 0 and 1, not {self.alpha}", None, "0.0, the teacher alone, is the default"
-            )
+
+    def record(self) -> dict[str, Any]:
+        """What the quantized student depends on."""
+        return dataclasses.asdict(self) | {"loss": self.loss.record()}
 
     def float_part(self) -> dict[str, Any]:
         """What the float student depends on."""
-        values = dataclasses.asdict(self)
-        if self.loss == "cross_entropy":
-            del values["temperature"], values["alpha"]
-        return {name: value for name, value in values.items() if not name.startswith("quantized_")}
-
-    def objective(self) -> Loss:
-        """The Keras loss of packed targets."""
-        if self.loss == "cross_entropy":
-            return packed_cross_entropy()
-        return packed_soft_targets(self.temperature, self.alpha)
+        return {name: value for name, value in self.record().items() if not name.startswith("quantized_")}
 
 
 def distil(
@@ -113,12 +94,12 @@ def distil(
         spec: the student's shape.
         bits: its fixed-point types.
         jets_file: jets in our HDF5 layout; its classes become the student's.
-        teacher_outputs: of the same file; not needed, nor looked at, for the loss "cross_entropy".
+        teacher_outputs: of the same file; not needed, nor looked at, where the labels alone are learnt from.
         config: how to train.
         out: a new, an empty, or an earlier folder of ours.
 
     Raises:
-        InputError: soft targets without a teacher.
+        InputError: a loss that needs the teacher without one, or without its embedding.
         ConfigError: the loss does not stay finite.
         DataError: a split without jets of one of the classes, or a teacher of other jets or classes.
         StorageError: `out` is not ours, or the disk is full.
@@ -135,10 +116,15 @@ def distil(
 
 
 def _teacher_for(source: JetsFile, outputs: TeacherOutputs | None, config: DistilConfig) -> TeacherOutputs | None:
-    if config.loss == "cross_entropy":
+    if not config.loss.needs_teacher:
         return None
     if outputs is None:
-        raise InputError("soft targets need a teacher", source.path, "run `tagware teach`, or use loss: cross_entropy")
+        raise InputError(
+            "this loss needs a teacher", source.path, "run `tagware teach`, or use loss: {logits: cross_entropy}"
+        )
+    if config.loss.embedding is not None and outputs.embedding is None:
+        what = f"the loss {config.loss.embedding!r} needs an embedding, and this teacher stored none"
+        raise InputError(what, source.path, "ask a torch teacher, or use loss: {embedding: null}")
     return outputs.check(source)
 
 
@@ -160,13 +146,15 @@ class _Run:
             "versions": {package: version(package) for package in ("keras", "tensorflow", "qkeras-v3", "numpy")},
         }
         if self.teacher is not None:
-            logits = hashlib.sha256(np.ascontiguousarray(self.teacher.logits).tobytes()).hexdigest()
-            record["teacher"] = {"logits_sha256": logits, **self.teacher.provenance}
+            answers = {"logits_sha256": _sha256(self.teacher.logits)}
+            if self.config.loss.embedding is not None:
+                answers["embedding_sha256"] = _sha256(self.teacher.embedding)
+            record["teacher"] = {**answers, **self.teacher.provenance}
         return record
 
     def quantized_record(self) -> dict[str, Any]:
         """What decides the quantized student's weights (JSON-serialisable)."""
-        settings = dataclasses.asdict(self.config) | {"bits": dataclasses.asdict(self.bits)}
+        settings = self.config.record() | {"bits": dataclasses.asdict(self.bits)}
         return self.float_record() | {"distil": settings}
 
     def reuse(self, folder: Path, record: dict[str, Any]) -> Tagger | None:
@@ -219,7 +207,9 @@ class _Run:
     ) -> Tagger:
         shutil.rmtree(folder, ignore_errors=True)
         train, validation = (self._split(name, tagger.scaling) for name in ("train", "validation"))
-        rows = fit(tagger.network, train, validation, self.config.objective(), phase, folder / "curves.csv")
+        objective = Objective(self.config.loss, tagger.n_outputs)
+        model = trained_model(tagger.network, self.config.loss, train.targets.shape[1] - TEACHER - tagger.n_outputs)
+        rows = fit(model, train, validation, objective, phase, folder / "curves.csv")
         best = best_epoch(rows)
         provenance = record | {
             "digest": json_digest(record),
@@ -236,7 +226,7 @@ class _Run:
         finished.save(folder)
         return finished
 
-    def _fit_scaling(self) -> PowerOfTwoScaling:
+    def _fit_scaling(self) -> PowerOfTwoScaling | None:
         """The input scaling from training jets, thinned evenly so that they fit in memory."""
         step = -(-len(self.source) // SCALING_JETS)
         sample = [block[::step] for block in self.source.slices(split="train")]
@@ -259,5 +249,30 @@ class _Run:
             if not (truth == label).any():
                 where = f"{self.source.path} (split {name!r})"
                 raise DataError(f"class {wanted!r} has no jets", where, "add jets of that class or drop it")
-        logits = None if self.teacher is None else self.teacher.for_ids(np.concatenate(ids)).logits
-        return Split(np.concatenate(inputs), pack(truth, np.concatenate(weights), logits), truth)
+        teacher = () if self.teacher is None else self._answers(np.concatenate(ids))
+        return Split(np.concatenate(inputs), pack(truth, np.concatenate(weights), *teacher), truth)
+
+    def _answers(self, ids: NDArray[np.uint64]) -> tuple[NDArray[Any] | None, ...]:
+        """What the teacher says of jets: logits, and the embedding where a loss compares it."""
+        assert self.teacher is not None
+        found = self.teacher.for_ids(ids)
+        return (found.logits, found.embedding) if self.config.loss.embedding is not None else (found.logits,)
+
+
+def trained_model(network: Any, loss: LossConfig, n_teacher_embedding: int) -> Any:
+    """The network itself, or one with the same layers whose outputs go on with what the layer "logit" sees.
+
+    For "hint" that is projected to `n_teacher_embedding` numbers by a layer that is no part of the network.
+    """
+    if loss.embedding is None:
+        return network
+    import keras
+
+    seen = network.get_layer("logit").input
+    if loss.embedding == "hint":
+        seen = keras.layers.Dense(n_teacher_embedding, name="hint")(seen)
+    return keras.Model(network.inputs, keras.layers.Concatenate(name="outputs")([network.outputs[0], seen]))
+
+
+def _sha256(values: NDArray[Any] | None) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()

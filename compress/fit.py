@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.losses import Loss
+from compress.objective import Objective
 from jets.errors import ConfigError
 from jets.metrics import Measure, auc, macro_auc
 from models.curves import write_curves
@@ -25,7 +25,7 @@ class Split:
 
     Attributes:
         inputs: (n_jets, n_constituents, n_features) float32.
-        targets: (n_jets, 2 or 2 + n_outputs) float32, see `compress.losses.pack`.
+        targets: (n_jets, 2 + …) float32, see `compress.objective.pack`.
         labels: (n_jets,) integers.
     """
 
@@ -62,7 +62,7 @@ class Epoch:
     seconds: float
 
 
-def fit(model: Any, train: Split, validation: Split, loss: Loss, phase: Phase, curve: Path) -> list[Epoch]:
+def fit(model: Any, train: Split, validation: Split, objective: Objective, phase: Phase, curve: Path) -> list[Epoch]:
     """Train the model in place and give it the weights of the epoch with the lowest validation loss.
 
     Stops after `phase.patience` epochs without a lower one. `curve` is rewritten after every epoch.
@@ -76,6 +76,9 @@ def fit(model: Any, train: Split, validation: Split, loss: Loss, phase: Phase, c
     import keras
     from tqdm import tqdm
 
+    def loss(targets: Any, outputs: Any) -> Any:
+        return objective(targets, outputs)  # Keras saves a model's loss by name: a function, not an object
+
     # XLA is off: compiling the recurrence with it made training half as fast (11,700 against 20,300 jets/s).
     model.compile(optimizer=keras.optimizers.Adam(phase.learning_rate), loss=loss, jit_compile=False)
     rng = np.random.default_rng(phase.seed)
@@ -86,10 +89,12 @@ def fit(model: Any, train: Split, validation: Split, loss: Loss, phase: Phase, c
             start = time.perf_counter()
             rate = phase.learning_rate * 0.5 * (1 + np.cos(np.pi * epoch / phase.epochs))
             model.optimizer.learning_rate = rate
+            objective.begin(epoch / max(phase.epochs - 1, 1))
             train_loss = _train_epoch(model, train, phase, epoch, rng)
-            found = validate(model, validation, loss)
+            objective.begin(1.0)
+            found = validate(model, validation, objective)
             rows.append(Epoch(epoch, float(rate), train_loss, *found, time.perf_counter() - start))
-            write_curves(curve, map(vars, rows))
+            write_curves(curve, [vars(row) for row in rows])
             bar.update(len(train))
             bar.set_postfix_str(f"validation AUC {rows[-1].validation_auc:.4f}")
             if rows[-1].validation_loss < best:
@@ -115,18 +120,18 @@ def _train_epoch(model: Any, train: Split, phase: Phase, epoch: int, rng: np.ran
     return float(np.mean(losses))
 
 
-def validate(model: Any, validation: Split, loss: Loss) -> tuple[float, float, float]:
+def validate(model: Any, validation: Split, objective: Objective) -> tuple[float, float, float]:
     """Mean loss, area under the ROC (macro for many classes) and its error."""
     import keras
 
-    logits = predict(model, validation.inputs)
-    per_jet = loss(keras.ops.convert_to_tensor(validation.targets), keras.ops.convert_to_tensor(logits))
-    area = area_of(logits, validation.labels)
+    outputs = predict(model, validation.inputs)
+    per_jet = objective(keras.ops.convert_to_tensor(validation.targets), keras.ops.convert_to_tensor(outputs))
+    area = area_of(objective.logits(outputs), validation.labels)
     return float(np.mean(keras.ops.convert_to_numpy(per_jet))), area.value, area.error
 
 
 def predict(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits, (n_jets, n_outputs) float32."""
+    """What the model gives, (n_jets, n_outputs) float32."""
     logits: NDArray[np.float32] = model.predict(inputs, batch_size=PREDICT_BATCH, verbose=0)
     return logits
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,28 @@ class TeacherOutputs:
             raise DataError(what, None, AGAIN)
         vectors = None if self.embedding is None else self.embedding[rows]
         return replace(self, logits=self.logits[rows], ids=self.ids[rows], embedding=vectors)
+
+
+def average(teachers: Sequence[TeacherOutputs]) -> TeacherOutputs:
+    """The outputs of an ensemble: the mean of its teachers' logits, and their embeddings side by side.
+
+    Raises:
+        DataError: no teacher, or teachers of other jets or classes.
+    """
+    if not teachers:
+        raise DataError("no teacher outputs", None, "give at least one file")
+    first = teachers[0]
+    for other in teachers[1:]:
+        if (other.classes, other.checksum) != (first.classes, first.checksum):
+            raise DataError("the teachers were asked about other jets or classes", None, AGAIN)
+    aligned = [first, *(other.for_ids(first.ids) for other in teachers[1:])]
+    embeddings = [teacher.embedding for teacher in aligned if teacher.embedding is not None]
+    return replace(
+        first,
+        logits=np.mean([teacher.logits for teacher in aligned], axis=0, dtype=np.float64).astype(np.float32),
+        embedding=np.concatenate(embeddings, axis=1) if len(embeddings) == len(aligned) else None,
+        provenance=first.provenance if len(aligned) == 1 else {"ensemble": [dict(t.provenance) for t in aligned]},
+    )
 
 
 def teach(tagger: Tagger, jets_file: JetsFile, out: Path, block: int = 8192) -> TeacherOutputs:

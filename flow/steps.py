@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,17 +53,22 @@ def train_tagger(section: TaggerSection, jets: Path | JetsFile, out: Path) -> No
 
 
 def distil_student(
-    spec: RecurrentSpec, section: CompressSection, jets: Path | JetsFile, teacher_outputs: Path | None, out: Path
+    spec: RecurrentSpec, section: CompressSection, jets: Path | JetsFile, teacher_outputs: Sequence[Path], out: Path
 ) -> None:
-    """Train the float and the quantized student into the folder `out`; without a teacher, by plain cross entropy."""
+    """Train the float and the quantized student into the folder `out`; without a teacher, by plain cross entropy.
+
+    Several files of teacher outputs teach as an ensemble.
+    """
     from compress.distil import distil
-    from compress.teach import TeacherOutputs
+    from compress.teach import TeacherOutputs, average
 
     start_keras()
     file = jets if isinstance(jets, JetsFile) else JetsFile(jets)
-    if teacher_outputs is None:
+    if not teacher_outputs:
         section = _without_teacher(section)
-    outputs = None if teacher_outputs is None else TeacherOutputs.load(teacher_outputs)
+    wants_embedding = section.distil.loss.embedding is not None
+    loaded = [TeacherOutputs.load(path, wants_embedding) for path in teacher_outputs]
+    outputs = average(loaded) if loaded else None
     distil(spec, section.bits, file, outputs, section.distil, out)
 
 
@@ -88,7 +93,7 @@ def _teach(folder: Path, upstream: Folders) -> None:
 
 
 def _distil(spec: RecurrentSpec, section: CompressSection, folder: Path, upstream: Folders) -> None:
-    taught = upstream["teach"] / TEACHER_OUTPUTS if "teach" in upstream else None
+    taught = [upstream["teach"] / TEACHER_OUTPUTS] if "teach" in upstream else []
     distil_student(spec, section, open_jets(upstream["jets"]), taught, folder)
 
 
@@ -114,7 +119,8 @@ def _csim(folder: Path, upstream: Folders) -> None:
 
 
 def _without_teacher(section: CompressSection) -> CompressSection:
-    return dataclasses.replace(section, distil=dataclasses.replace(section.distil, loss="cross_entropy"))
+    loss = section.distil.loss.without_teacher()
+    return dataclasses.replace(section, distil=dataclasses.replace(section.distil, loss=loss))
 
 
 def _plain(config: Any) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from compress.fit import Phase, Split, area_of, best_epoch, fit, predict
-from compress.losses import pack, packed_cross_entropy
+from compress.objective import LossConfig, Objective, pack
 from jets.errors import ConfigError
 
+CONTROL = LossConfig(logits="cross_entropy")
 PHASE = Phase("float", epochs=4, learning_rate=0.1, batch_size=32, patience=4, seed=1)
 
 
@@ -33,7 +34,7 @@ TRAIN, VALIDATION = split(200, 1), split(100, 2)
 
 def train(phase: Phase, curve: Path) -> tuple[Any, Any]:
     model = network()
-    return model, fit(model, TRAIN, VALIDATION, packed_cross_entropy(), phase, curve)
+    return model, fit(model, TRAIN, VALIDATION, Objective(CONTROL, 1), phase, curve)
 
 
 def test_it_learns(tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_a_loss_that_is_not_finite_names_phase_epoch_and_batch(tmp_path: Path) -
     inputs[:] = np.nan
     broken = Split(inputs, TRAIN.targets, TRAIN.labels)
     with pytest.raises(ConfigError, match="the loss is nan in batch 0 of epoch 0") as caught:
-        fit(network(), broken, VALIDATION, packed_cross_entropy(), PHASE, tmp_path / "curves.csv")
+        fit(network(), broken, VALIDATION, Objective(CONTROL, 1), PHASE, tmp_path / "curves.csv")
     assert caught.value.where == "distil: float"
     assert not (tmp_path / "curves.csv").exists()
 

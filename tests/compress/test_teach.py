@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from compress.teach import TeacherOutputs, teach
+from compress.teach import TeacherOutputs, average, teach
 from jets.dataset import JetsFile
 from jets.errors import DataError, InputError, LayoutError, StorageError
 from models.registry import architecture
@@ -160,3 +160,23 @@ def test_a_damaged_or_foreign_file_is_refused(
     with pytest.raises(LayoutError, match=r"damaged|teacher outputs") as caught:
         TeacherOutputs.load(path)
     assert caught.value.where == path
+
+
+def test_an_ensemble_says_the_mean_logits_of_its_teachers_whatever_their_order(outputs_path: Path) -> None:
+    first = TeacherOutputs.load(outputs_path, embedding=True)
+    turned = replace(first.for_ids(first.ids[::-1]), provenance={"seed": 2})
+    second = replace(turned, logits=turned.logits + np.float32(2.0))
+    both = average([first, second])
+    np.testing.assert_allclose(both.logits, first.logits + 1.0, rtol=1e-6)
+    assert both.embedding is not None and first.embedding is not None
+    np.testing.assert_array_equal(both.embedding, np.concatenate([first.embedding, first.embedding], axis=1))
+    assert both.provenance == {"ensemble": [first.provenance, {"seed": 2}]}
+    np.testing.assert_array_equal(average([first]).logits, first.logits)
+
+
+def test_teachers_of_other_jets_are_no_ensemble(outputs_path: Path) -> None:
+    first = TeacherOutputs.load(outputs_path)
+    with pytest.raises(DataError, match="other jets"):
+        average([first, replace(first, checksum="0" * 64)])
+    with pytest.raises(DataError, match="no teacher outputs"):
+        average([])
