@@ -1,0 +1,62 @@
+"""What is asked of the RTL: language, ports, clock, and how a recurrent layer's cell is shared."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from jets.errors import ConfigError
+
+LANGUAGES = ("verilog", "vhdl")
+INTERFACES = ("handshake", "axi4stream")
+NS_PER_DELAY = 1.0
+"""Nanoseconds that one unit of alkaid's delay model (about one adder with its routing) is taken for."""
+
+
+@dataclass(frozen=True)
+class RtlConfig:
+    """How a circuit becomes RTL.
+
+    Attributes:
+        language: "verilog" (2001) or "vhdl" (2008).
+        interface: "handshake" (valid/ready, a jet a transfer) or "axi4stream".
+        beats: transfers of the stream that make up the input of a jet, e.g. its number of constituents.
+        cells: of every recurrent layer: 1 computes all steps in turn (static), n_steps has one a step (unrolled).
+        interleave: jets at once in one cell's pipeline, at most its stages.
+        cell_stages, projection_stages: registers in a recurrent cell and in the part that depends on its input alone;
+            None derives them from `stage_delay`.
+        stage_delay: the longest path between registers in units of alkaid's delay model; None: what fits the clock.
+        clock_ns: the clock period that the constraints ask for.
+        part: the FPGA.
+    """
+
+    language: str = "verilog"
+    interface: str = "handshake"
+    beats: int = 1
+    cells: int = 1
+    interleave: int = 1
+    cell_stages: int | None = None
+    projection_stages: int | None = None
+    stage_delay: float | None = None
+    clock_ns: float = 5.0
+    part: str = "xcvu13p-flga2577-2-e"
+
+    def __post_init__(self) -> None:
+        for key, known in (("language", LANGUAGES), ("interface", INTERFACES)):
+            if getattr(self, key) not in known:
+                raise ConfigError(f"{key} {getattr(self, key)!r} is not known", None, f"use {' or '.join(known)}")
+        for key in ("beats", "cells", "interleave", "cell_stages", "projection_stages"):
+            value = getattr(self, key)
+            if value is not None and value < 1:
+                raise ConfigError(f"{key} must be at least 1, not {value}", None, "correct it")
+        for key in ("stage_delay", "clock_ns"):
+            value = getattr(self, key)
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigError(f"{key} must be positive, not {value}", None, "5.0 is a usual value")
+        if self.beats > 1 and self.interface != "axi4stream":
+            raise ConfigError(f"{self.beats} beats a jet need a stream", None, "set interface to axi4stream")
+
+    @property
+    def longest_path(self) -> float:
+        """Units of alkaid's delay model between two registers."""
+        return self.stage_delay or self.clock_ns / NS_PER_DELAY

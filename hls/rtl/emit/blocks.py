@@ -1,0 +1,174 @@
+"""The blocks of a circuit with their logic cut into stages, and in how many cycles they do their work."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from hls.rtl.circuit import Circuit, FeedForward, Recurrence
+from hls.rtl.config import RtlConfig
+from hls.rtl.design import Bus, Unit
+from hls.rtl.emit.buses import join, part
+from hls.rtl.emit.stages import Pipeline, pipeline, split
+from jets.errors import ConfigError, InputError
+
+
+@dataclass(frozen=True)
+class PipelineBlock:
+    """Feed-forward layers: a new jet every cycle."""
+
+    name: str
+    layers: tuple[str, ...]
+    logic: Pipeline
+
+    template = "pipeline_block"
+    interval_cycles = 1.0
+
+    @property
+    def pipelines(self) -> tuple[Pipeline, ...]:
+        """Its logic."""
+        return (self.logic,)
+
+    @property
+    def input(self) -> Bus:
+        """The values of one jet that enter."""
+        return self.logic.input
+
+    @property
+    def output(self) -> Bus:
+        """The values of one jet that leave."""
+        return self.logic.output
+
+    @property
+    def latency_cycles(self) -> int:
+        """From a jet's entry to its result."""
+        return self.logic.cycles
+
+    @property
+    def unit(self) -> Unit:
+        """Its line in the design's table."""
+        return _unit(self, "pipeline", 1)
+
+
+@dataclass(frozen=True)
+class RecurrenceBlock:
+    """A recurrent layer: a chain of cells, each of which does its share of the steps.
+
+    Attributes:
+        projection: what a step makes of its data alone; runs ahead of the cell.
+        step: the rest of a step, from the projection's results and the states to the new states.
+        shares: steps of each cell, the largest first, so that no jet waits for a later cell.
+        slots: jets that a cell works on in turn.
+        hidden: the states that are the layer's output, the first of those that a step gives.
+        sequences: whether the hidden states of all steps leave, or those of the last.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    projection: Pipeline
+    step: Pipeline
+    shares: tuple[int, ...]
+    slots: int
+    hidden: Bus
+    sequences: bool
+
+    template = "recurrence_block"
+
+    @property
+    def pipelines(self) -> tuple[Pipeline, ...]:
+        """Its logic."""
+        return (self.projection, self.step)
+
+    @property
+    def n_steps(self) -> int:
+        """Of all cells."""
+        return sum(self.shares)
+
+    @property
+    def input(self) -> Bus:
+        """The values of one jet that enter."""
+        return join([self.projection.input] * self.n_steps)
+
+    @property
+    def output(self) -> Bus:
+        """The values of one jet that leave."""
+        return join([self.hidden] * (self.n_steps if self.sequences else 1))
+
+    @cached_property
+    def projected(self) -> Bus:
+        """The inputs of a step that come from the projection."""
+        return part(self.step.input, 0, len(self.projection.output.elements))
+
+    @cached_property
+    def states(self) -> Bus:
+        """The inputs of a step that come from the step before."""
+        return part(self.step.input, len(self.projection.output.elements))
+
+    @property
+    def latency_cycles(self) -> int:
+        """From a jet's entry to its result."""
+        return self.projection.cycles + self.n_steps * self.step.cycles
+
+    @property
+    def interval_cycles(self) -> float:
+        """A jet keeps a slot of the first cell for its share of the steps."""
+        return self.shares[0] * self.step.cycles / self.slots
+
+    @property
+    def unit(self) -> Unit:
+        """Its line in the design's table."""
+        return _unit(self, "recurrence", len(self.shares))
+
+
+Block = PipelineBlock | RecurrenceBlock
+
+
+def plan(circuit: Circuit, name: str, config: RtlConfig) -> tuple[Block, ...]:
+    """The blocks of a design called `name`.
+
+    Raises:
+        ConfigError: more cells than steps, or more jets interleaved than a cell has stages.
+        InputError: a recurrent layer whose output does not depend on its data.
+    """
+    blocks: list[Block] = []
+    for index, block in enumerate(circuit.blocks):
+        if isinstance(block, FeedForward):
+            own = f"{name}_pipeline{index}"
+            blocks.append(PipelineBlock(own, block.layers, pipeline(f"{own}_logic", block.logic, config.longest_path)))
+        else:
+            blocks.append(_recurrence(block, f"{name}_recurrence{index}", config))
+    return tuple(blocks)
+
+
+def _recurrence(block: Recurrence, name: str, config: RtlConfig) -> RecurrenceBlock:
+    layer = f"layer {', '.join(block.layers)}"
+    first, rest = split(block.logic, block.logic.shape[0] - block.n_states)
+    if not first.out_idxs:
+        raise InputError("its output does not depend on its input", layer, "leave it out")
+    projection = pipeline(f"{name}_projection", first, config.longest_path, config.projection_stages)
+    fewest = math.ceil(max(op.latency for op in rest.ops) / config.longest_path)
+    step = pipeline(f"{name}_step", rest, config.longest_path, config.cell_stages or max(1, fewest))
+    if config.cells > block.n_steps:
+        raise ConfigError(f"{config.cells} cells for {block.n_steps} steps", layer, "use as many as steps at most")
+    if config.interleave > step.cycles:
+        what = f"interleave {config.interleave} is more than the {step.cycles} stages of its cell"
+        raise ConfigError(what, layer, "lower it or raise cell_stages")
+    whole, more = divmod(block.n_steps, config.cells)
+    shares = (whole + 1,) * more + (whole,) * (config.cells - more)
+    hidden = part(step.output, 0, block.n_units)
+    return RecurrenceBlock(name, block.layers, projection, step, shares, config.interleave, hidden, block.sequences)
+
+
+def _unit(block: Block, kind: str, instances: int) -> Unit:
+    return Unit(
+        name=block.name,
+        layers=block.layers,
+        kind=kind,
+        instances=instances,
+        latency_cycles=block.latency_cycles,
+        interval_cycles=block.interval_cycles,
+        input_bits=block.input.width,
+        output_bits=block.output.width,
+        cost=instances * sum(logic.cost for logic in block.pipelines),
+    )
