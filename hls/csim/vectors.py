@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hls.csim.library import CompiledProject, code_range
 from hls.csim.sources import MAKE_VECTORS, n_values
+from hls.probes import corner_codes, padded_normal
 from hls.project import Tensor
 from jets.errors import DataError, LayoutError
 from jets.files import existing_file, replacing
@@ -68,24 +69,18 @@ class Vectors:
 def probe_inputs(tensor: Tensor, n_random: int, seed: int) -> NDArray[np.float32]:
     """Corner cases, then `n_random` random inputs, (n, *shape), for any firmware whose input is `tensor`.
 
-    Corners: all minimum, all maximum, both by turns, padding only, one constituent at either end of the range, all at
-    one step above and below zero, far out of range on both sides. Random: half uniform over all codes, half like jets
-    of unit width whose constituents end at a random one.
+    Corners: those of `hls.probes.corner_codes`, and far out of range on both sides. Random: half uniform over all
+    codes, half like jets of unit width whose constituents end at a random one.
     """
     rng = np.random.default_rng(seed)
     step = 2.0**-tensor.fraction_bits
-    low, high = (code * step for code in code_range(tensor))
-    n_constituents = tensor.shape[0]
-    levels = [low, high, 0.0, step, -step, OUT_OF_RANGE, -OUT_OF_RANGE]
-    corners = np.broadcast_to(np.reshape(levels, (-1, *[1] * len(tensor.shape))), (len(levels), *tensor.shape))
-    turns = np.where(np.arange(n_values(tensor)).reshape(tensor.shape) % 2, low, high)
-    single = np.zeros((2, *tensor.shape))
-    single[0, 0], single[1, 0] = low, high
-    uniform = rng.integers(*code_range(tensor), (n_random // 2, *tensor.shape), endpoint=True) * step
-    jets = rng.normal(0.0, 1.0, (n_random - len(uniform), *tensor.shape))
-    length = rng.integers(1, n_constituents + 1, len(jets))
-    jets[np.arange(n_constituents)[None, :] >= length[:, None]] = 0.0
-    return np.concatenate([corners, [turns, -turns], single, uniform, jets]).astype(np.float32)
+    limits = code_range(tensor)
+    corners = np.concatenate(list(corner_codes(tensor.shape, *limits).values())) * step
+    beyond = np.stack([np.full(tensor.shape, OUT_OF_RANGE), np.full(tensor.shape, -OUT_OF_RANGE)])
+    uniform = rng.integers(*limits, (n_random // 2, *tensor.shape), endpoint=True) * step
+    jets = padded_normal(rng, n_random - len(uniform), tensor.shape)
+    inputs: NDArray[np.float32] = np.concatenate([corners, beyond, uniform, jets]).astype(np.float32)
+    return inputs
 
 
 def _header(kind: str, n_vectors: int, tensor: Tensor) -> str:

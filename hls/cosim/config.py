@@ -1,0 +1,61 @@
+"""What is asked of a simulation of an RTL design."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jets.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class CosimConfig:
+    """How a design is simulated and compared.
+
+    Attributes:
+        n_jets: of the vectors that are run, from the first on; None runs all.
+        gap_probability: of a wait before a transfer at the input, in the stressed pass.
+        back_pressure_probability: of the output's not being taken for some cycles, for each cycle of that pass.
+        reset_at: jet after which the stressed pass resets the design while jets are inside; they are sent again.
+        seed: of waits, of uninitialised registers and of data that are not valid.
+        trace: waveforms as VCD or FST (which needs the headers of lz4 and zlib), of both passes.
+        trace_from, trace_jets: the first jet in the trace, and how many.
+        threads: simulations of slices of the vectors at once; None takes the cores of this process.
+        timeout_s: of the build and of each simulation.
+        patience_cycles: without any transfer before the design is called dead; None derives it from its latency.
+    """
+
+    n_jets: int | None = None
+    gap_probability: float = 0.2
+    back_pressure_probability: float = 0.2
+    reset_at: int | None = None
+    seed: int = 1
+    trace: Literal["none", "vcd", "fst"] = "none"
+    trace_from: int = 0
+    trace_jets: int = 10
+    threads: int | None = None
+    timeout_s: float = 3600.0
+    patience_cycles: int | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("gap_probability", "back_pressure_probability"):
+            if not 0.0 <= getattr(self, key) < 1.0:
+                raise ConfigError(f"{key} must be at least 0 and below 1, not {getattr(self, key)}", None, "try 0.2")
+        for key, least in (("n_jets", 1), ("trace_jets", 1), ("threads", 1), ("patience_cycles", 1)):
+            self._check_least(key, least)
+        for key in ("reset_at", "trace_from", "seed"):
+            self._check_least(key, 0)
+        if self.trace not in ("none", "vcd", "fst"):
+            raise ConfigError(f"trace must be none, vcd or fst, not {self.trace!r}", None, "correct it")
+        if not self.timeout_s > 0:
+            raise ConfigError(f"timeout_s must be above 0, not {self.timeout_s}", None, "3600 is the default")
+
+    @property
+    def stresses(self) -> bool:
+        """Whether there is anything that the second pass would do differently."""
+        return self.gap_probability > 0 or self.back_pressure_probability > 0 or self.reset_at is not None
+
+    def _check_least(self, key: str, least: int) -> None:
+        value = getattr(self, key)
+        if value is not None and value < least:
+            raise ConfigError(f"{key} must be at least {least}, not {value}", None, "correct it")
