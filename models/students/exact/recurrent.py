@@ -1,0 +1,211 @@
+"""The exact GRU and LSTM: fixed point at every point of the cell, trained in the arithmetic of the firmware.
+
+The definition, with its equations, is in docs/recurrent.md. Single precision computes it exactly as long as no sum
+needs more than 24 bits, which the converter checks for the trained weights (`hls.convert`).
+
+Importing this module imports Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from jets.errors import ConfigError
+from models.students.exact.fixed_point import MAX_TABLE_BITS
+from models.students.exact.gates import Gate, GateTables, gate_tables
+from models.students.exact.layers import ExactLayer
+
+Step = Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]
+
+
+class ExactRecurrent(ExactLayer):
+    """What the exact GRU and LSTM share: (n_jets, n_steps, n_in) -> the last state (n_jets, units), or all of them.
+
+    The role of a table's entries is the gate's name, that of the codes it is made for has "_sum" behind it.
+
+    Attributes:
+        units: width of the state.
+        return_sequences: hand on the state of every step, in the order in which they were computed.
+        go_backwards: begin with the last step.
+        skip_padding: a step whose every input is zero leaves the state as it was.
+    """
+
+    GATES: ClassVar[Mapping[str, str]]
+    """Gates in the order of their columns in the kernels, and their functions."""
+
+    N_STATES: ClassVar[int]
+
+    def __init__(
+        self,
+        units: int,
+        types: Mapping[str, Any],
+        *,
+        return_sequences: bool = False,
+        go_backwards: bool = False,
+        skip_padding: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(types, **options)
+        self.units, self.return_sequences = units, return_sequences
+        self.go_backwards, self.skip_padding = go_backwards, skip_padding
+        for gate in self.tables():
+            if (width := self.types[f"{gate}_sum"].total) > MAX_TABLE_BITS:
+                where, remedy = f"layer {self.name!r}: types: {gate}_sum", f"use {MAX_TABLE_BITS} at most, 8 are enough"
+                raise ConfigError(f"a table over {width} bits has too many entries", where, remedy)
+
+    def parameters(self) -> tuple[str, ...]:
+        """The roles of the weights."""
+        return ("weight", "recurrent_weight", "bias")
+
+    def tables(self) -> dict[str, str]:
+        """Every table of the cell and its function."""
+        return dict(self.GATES)
+
+    def casts(self) -> tuple[str, ...]:
+        """The roles of what is cast and not looked up; "state" is what the layer hands on."""
+        return ("state",)
+
+    def roles(self) -> tuple[str, ...]:
+        """Every role that needs a type."""
+        gates = [role for gate in self.tables() for role in (f"{gate}_sum", gate)]
+        return (*self.parameters(), *gates, *self.casts())
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        """Create the weights for inputs (n_jets, n_steps, n_in)."""
+        width = len(self.GATES) * self.units
+        shapes = {
+            "weight": (int(shape[-1]), width),
+            "recurrent_weight": (self.units, width),
+            "bias": (width,),
+            "recurrent_bias": (self.units,),
+        }
+        self.add_weights(shapes, {"weight": "glorot_uniform", "recurrent_weight": "orthogonal"})
+
+    def call(self, x: Any) -> Any:
+        """The states, for x on the grid of the layer before."""
+        n_steps = int(x.shape[1])
+        projected = ops.matmul(x, self.rounded("weight")) + self.rounded("bias")
+        step = self.step()
+        states = (ops.zeros_like(projected[:, 0, : self.units]),) * self.N_STATES
+        hidden = []
+        for place in reversed(range(n_steps)) if self.go_backwards else range(n_steps):
+            new = step(projected[:, place], states)
+            if self.skip_padding:
+                padded = ops.all(ops.equal(x[:, place], 0.0), axis=-1, keepdims=True)
+                new = tuple(ops.where(padded, old, value) for old, value in zip(states, new, strict=True))
+            states = new
+            hidden.append(states[0])
+        return ops.stack(hidden, axis=1) if self.return_sequences else hidden[-1]
+
+    def step(self) -> Step:
+        """One step of the cell, (W x + b, states) -> states, the hidden state first."""
+        raise NotImplementedError
+
+    def look_up(self, *names: str) -> GateTables:
+        """The tables of gates that stand side by side."""
+        gates = [Gate(self.tables()[name], self.quantizers[f"{name}_sum"], self.quantizers[name]) for name in names]
+        return gate_tables(gates, self.units)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(n_jets, units), with the steps between them where all states are handed on."""
+        return (shape[0], shape[1], self.units) if self.return_sequences else (shape[0], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras stores of it."""
+        names = ("units", "return_sequences", "go_backwards", "skip_padding")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@keras.saving.register_keras_serializable(package="tagware")
+class ExactGRU(ExactRecurrent):
+    """The exact GRU.
+
+    `reset_after` says whether the reset gate acts on U h + c (as hls4ml's and torch's) or on h (Cho et al.,
+    arXiv:1406.1078, eq. 8).
+    """
+
+    GATES: ClassVar[Mapping[str, str]] = {"update": "sigmoid", "reset": "sigmoid", "candidate": "tanh"}
+    N_STATES = 1
+
+    def __init__(self, units: int, types: Mapping[str, Any], *, reset_after: bool = True, **options: Any) -> None:
+        self.reset_after = reset_after
+        super().__init__(units, types, **options)
+
+    def parameters(self) -> tuple[str, ...]:
+        """The roles of the weights; with `reset_after` the candidate has a second bias, c."""
+        return (*super().parameters(), *(["recurrent_bias"] if self.reset_after else []))
+
+    def casts(self) -> tuple[str, ...]:
+        """The roles of what is cast and not looked up."""
+        return (*super().casts(), "recurrent_sum" if self.reset_after else "reset_state")
+
+    def step(self) -> Step:
+        """One step, (W x + b, (h,)) -> (h',)."""
+        recurrent = self.rounded("recurrent_weight")
+        gates, candidate = self.look_up("update", "reset"), self.look_up("candidate")
+        state, n = self.quantizers["state"].grid(), self.units
+        inner = self._after(recurrent) if self.reset_after else self._before(recurrent)
+        to_gates = recurrent[:, : 2 * n]
+
+        def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+            (hidden,) = states
+            opened = gates(projected[:, : 2 * n] + ops.matmul(hidden, to_gates))
+            update, reset = opened[:, :n], opened[:, n:]
+            proposed = candidate(projected[:, 2 * n :] + inner(hidden, reset))
+            return (state.snap(proposed + update * (hidden - proposed)),)
+
+        return step
+
+    def _after(self, recurrent: Any) -> Callable[[Any, Any], Any]:
+        kernel, bias = recurrent[:, 2 * self.units :], self.rounded("recurrent_bias")
+        grid = self.quantizers["recurrent_sum"].grid()
+        return lambda hidden, reset: reset * grid.snap(ops.matmul(hidden, kernel) + bias)
+
+    def _before(self, recurrent: Any) -> Callable[[Any, Any], Any]:
+        kernel = recurrent[:, 2 * self.units :]
+        grid = self.quantizers["reset_state"].grid()
+        return lambda hidden, reset: ops.matmul(grid.snap(reset * hidden), kernel)
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras stores of it."""
+        return {**super().get_config(), "reset_after": self.reset_after}
+
+
+@keras.saving.register_keras_serializable(package="tagware")
+class ExactLSTM(ExactRecurrent):
+    """The exact LSTM."""
+
+    GATES: ClassVar[Mapping[str, str]] = {
+        "enter": "sigmoid",
+        "forget": "sigmoid",
+        "candidate": "tanh",
+        "leave": "sigmoid",
+    }
+    N_STATES = 2
+
+    def tables(self) -> dict[str, str]:
+        """The gates, and the cell state as the hidden state sees it."""
+        return {**super().tables(), "squashed": "tanh"}
+
+    def casts(self) -> tuple[str, ...]:
+        """The roles of what is cast and not looked up."""
+        return (*super().casts(), "cell_state")
+
+    def step(self) -> Step:
+        """One step, (W x + b, (h, c)) -> (h', c')."""
+        recurrent, n = self.rounded("recurrent_weight"), self.units
+        gates, squash = self.look_up(*self.GATES), self.look_up("squashed")
+        state, cell_state = (self.quantizers[role].grid() for role in ("state", "cell_state"))
+
+        def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+            hidden, cell = states
+            opened = gates(projected + ops.matmul(hidden, recurrent))
+            enter, forget, proposed, leave = (opened[:, k * n : (k + 1) * n] for k in range(4))
+            total = forget * cell + enter * proposed
+            return state.snap(leave * squash(total)), cell_state.snap(total)
+
+        return step
