@@ -80,6 +80,13 @@ def randomize(model: Any, seed: int, spread: float = 0.7) -> Any:
     return model
 
 
+def dense_model(seed: int = 0) -> Any:
+    """Two dense layers."""
+    inputs = keras.Input((6,), name="inputs")
+    x = keras.layers.Dense(5, name="wide")(inputs)
+    return randomize(keras.Model(inputs, keras.layers.Dense(4, name="rounded")(x)), seed)
+
+
 def merged_model(seed: int = 0) -> Any:
     """Branches of dense layers, merged in every way that hls4ml has."""
     layers = keras.layers
@@ -123,3 +130,34 @@ def image_model(seed: int = 0) -> Any:
     x = layers.Flatten(name="flat")(x)
     x = layers.Dense(4, name="dense")(x)
     return randomize(keras.Model(inputs, x), seed)
+
+
+def einsum_graph(seed: int = 0, sums: str = "fixed<10,4>", backend: str = "Vitis") -> Any:
+    """Two EinsumDense layers and an Einsum of them; the latter has no layer in Keras."""
+    from hls4ml.model.graph import ModelGraph
+
+    rng = np.random.default_rng(seed)
+    shapes = {"left": ((2, 3, 4), (2, 4, 2), (2, 3, 2)), "right": ((2, 3, 4), (2, 4, 3), (3, 2, 3))}
+    equations = {"left": "btc,bcd->btd", "right": "btc,bcd->dbt"}
+    nodes: list[dict[str, Any]] = [{"class_name": "Input", "name": "inputs", "input_shape": [2, 3, 4]}]
+    for name, (inp, kernel, out) in shapes.items():
+        nodes.append({"class_name": "EinsumDense", "name": name, "inputs": ["inputs"], "outputs": [name]})
+        nodes[-1] |= {"equation": equations[name], "inp_shape": inp, "out_shape": out, "n_out": out[-1]}
+        nodes[-1] |= {"weight_data": rng.normal(0.0, 0.7, kernel), "bias_data": rng.normal(0.0, 0.7, out)}
+    nodes.append({"class_name": "Einsum", "name": "both", "inputs": ["left", "right"], "outputs": ["both"]})
+    nodes[-1] |= {"equation": "btd,sbt->bds", "inp0_shape": (2, 3, 2), "inp1_shape": (3, 2, 3), "out_shape": (2, 2, 3)}
+    names = {node["name"]: {"Precision": {"result": "fixed<10,4>", "accum": sums}} for node in nodes}
+    settings = {
+        "OutputDir": "unused",
+        "ProjectName": "tagger",
+        "Backend": backend,
+        "Version": "1.0.0",
+        "IOType": "io_parallel",
+        "WriterConfig": {"Namespace": None, "WriteWeightsTxt": False, "WriteTar": False, "TBOutputStream": "both"},
+        "HLSConfig": {
+            "Model": {"Precision": "fixed<10,4>", "ReuseFactor": 1, "Strategy": "latency"},
+            "LayerName": names,
+        },
+    }
+    with quiet():
+        return ModelGraph.from_layer_list(settings, nodes, ["inputs"], ["both"])
