@@ -1,0 +1,58 @@
+"""Synthesis of a design with the open tools, step by step, each step kept for the next time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tqdm import tqdm
+
+from hls.rtl.design import Design
+from hls.synth.config import SynthConfig
+from hls.synth.mapping import map_design
+from hls.synth.routing import route_design
+from hls.synth.script import sources
+from hls.synth.synthesis import Synthesis
+from hls.tools.nextpnr import Nextpnr
+from hls.tools.yosys import Yosys
+from jets.files import claim_folder
+
+DESIGN, RESULT = "design", "synthesis.json"
+
+
+def synthesize(design: Design, config: SynthConfig, folder: Path) -> Synthesis:
+    """Count, time and, where asked, place and route a design; the results are in `folder`/synthesis.json, too.
+
+    Steps that the folder holds from an earlier run of the same design are not run again.
+
+    Raises:
+        InputError: the design is in VHDL.
+        ToolNotFound: Yosys or nextpnr is not installed.
+        ToolFailed: one of them failed or took too long; names its log.
+        LayoutError: what one of them wrote is damaged.
+        StorageError: the folder is not ours or cannot be written.
+    """
+    sources(design)
+    yosys = Yosys.find()
+    nextpnr = Nextpnr.find() if config.place_and_route else None
+    folder = claim_folder(folder)
+    design.save(folder / DESIGN)
+    mapped = []
+    with tqdm(total=len(config.families) + (nextpnr is not None), desc="synthesize", disable=None, leave=False) as bar:
+        for family in config.families:
+            mapped.append(map_design(design, family, config, folder, yosys))
+            bar.update()
+        routed = route_design(design, config, folder, yosys, nextpnr) if nextpnr else ()
+        bar.update(nextpnr is not None)
+    synthesis = Synthesis(
+        design=design.name,
+        digest=design.digest,
+        part=design.part,
+        clock_ns=design.clock_ns,
+        latency_cycles=design.latency_cycles,
+        interval_cycles=design.interval_cycles,
+        versions={"yosys": yosys.version, **({"nextpnr-ecp5": nextpnr.version} if nextpnr else {})},
+        mapped=tuple(mapped),
+        routed=routed,
+    )
+    synthesis.save(folder / RESULT)
+    return synthesis

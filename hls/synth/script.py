@@ -1,0 +1,87 @@
+"""The scripts that Yosys runs: static texts beside this file, filled with the names of a design."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hls.rtl.design import Bus, Design
+from jets.errors import InputError
+
+SCRIPTS = Path(__file__).with_name("scripts")
+SOURCES = (".v", ".sv")
+
+
+def sources(design: Design) -> list[str]:
+    """The files of a design that Yosys reads.
+
+    Raises:
+        InputError: it is in VHDL.
+    """
+    if design.language != "verilog":
+        raise InputError(
+            f"is in {design.language}, and Yosys reads Verilog",
+            f"design {design.name}",
+            "emit it in Verilog for synthesis; ghdl-yosys-plugin would support VHDL",
+        )
+    return [name for name in sorted(design.files) if Path(name).suffix in SOURCES]
+
+
+def xilinx_script(design: Design, family: str, dsp: bool, folder: str) -> str:
+    """The script that maps a design, whose files are in `folder`, to a Xilinx family, as script, netlists and counts.
+
+    The modules of its units, and those below whose names begin with theirs, stay whole while they are mapped, except
+    single pipeline stages.
+    """
+    whole = [pattern for unit in design.units for pattern in (unit.name, f"{unit.name}_*")]
+    stages = [f"{unit.name}_*_stage*" for unit in design.units]
+    return _render(
+        "xilinx.ys.j2",
+        sources=[f"{folder}/{name}" for name in sources(design)],
+        top=design.name,
+        whole=whole,
+        stages=stages,
+        family=family,
+        options="" if dsp else " -nodsp",
+    )
+
+
+def ecp5_script(design: Design, dsp: bool, folder: str) -> str:
+    """The script that maps a design inside `out_of_context` to ECP5."""
+    return _render(
+        "ecp5.ys.j2",
+        sources=[*(f"{folder}/{name}" for name in sources(design)), "out_of_context.v"],
+        options="" if dsp else " -nodsp",
+    )
+
+
+def out_of_context(design: Design) -> str:
+    """Verilog of a design between shift registers."""
+    stream = design.interface != "handshake"
+    input_bits, output_bits = (_beat(bus, design.beats, stream) for bus in (design.input, design.output))
+    return _render("out_of_context.v.j2", top=design.name, stream=stream, input=input_bits, output=output_bits)
+
+
+def _beat(bus: Bus, beats: int, stream: bool) -> int:
+    """Bits of a transfer: the whole bus, or its share in whole bytes."""
+    return math.ceil(math.ceil(bus.width / beats) / 8) * 8 if stream else bus.width
+
+
+def _render(template: str, **values: Any) -> str:
+    return str(_environment().get_template(template).render(**values))
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(SCRIPTS),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )

@@ -1,0 +1,194 @@
+"""What synthesis of a design gave: counts, clocks and the check of the netlist, and the rows of a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hls.synth.config import FAMILIES
+from hls.synth.resources import Resources, UnitResources
+from hls.synth.timing import Timing
+from hls.tools.nextpnr import PART, Step
+from jets.config import fill
+from jets.errors import ConfigError, LayoutError
+from jets.files import read_json, write_json
+
+ULTRASCALE_PLUS = "xcup"
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A design mapped to the cells of a Xilinx family by Yosys.
+
+    Attributes:
+        dsp: whether multipliers could take DSP slices.
+        resources: of the whole design.
+        combined_luts: sites of look-up tables when small ones share one wherever they can, a lower bound.
+        units: of each block.
+        timing: the estimate of the longest path; None for other families than UltraScale+, or without registers.
+        seconds: that Yosys took.
+    """
+
+    family: str
+    dsp: bool
+    resources: Resources
+    combined_luts: int
+    units: tuple[UnitResources, ...]
+    timing: Timing | None
+    seconds: float
+
+    @property
+    def cost_ratio(self) -> float | None:
+        """Look-up tables for each one that alkaid's estimate counts, over the blocks; None when it counts none."""
+        cost = sum(unit.cost for unit in self.units)
+        return sum(unit.resources.lut for unit in self.units) / cost if cost else None
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A design between shift registers, placed and routed for the largest ECP5 by nextpnr.
+
+    Attributes:
+        fits: whether it does; the rest is None or what it would need when not.
+        fmax_mhz: the clock after routing.
+        lut, ff, dsp, bram: 4-input look-up tables, flip-flops, 18x18 multipliers and 18 Kb block RAM, those of the
+            shift registers included.
+        critical_path: from register to register.
+        seconds: that nextpnr took.
+    """
+
+    seed: int
+    fits: bool
+    fmax_mhz: float | None
+    lut: int | None
+    ff: int | None
+    dsp: int | None
+    bram: int | None
+    critical_path: tuple[Step, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class NetlistCheck:
+    """The mapped netlist simulated against the outputs that the design must give."""
+
+    family: str
+    n_vectors: int
+    n_mismatch: int
+    first_difference: str | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """All results for one design.
+
+    Attributes:
+        design, digest: its name and the SHA-256 of its manifest.
+        versions: of the tools that ran.
+    """
+
+    design: str
+    digest: str
+    part: str
+    clock_ns: float
+    latency_cycles: int
+    interval_cycles: float
+    versions: Mapping[str, str]
+    mapped: tuple[Mapped, ...]
+    routed: tuple[Routed, ...] = ()
+    checks: tuple[NetlistCheck, ...] = field(default=())
+
+    @property
+    def hardware(self) -> tuple[dict[str, Any], ...]:
+        """Rows for the section `hardware` of a report: counts, the estimated clock, and what was placed and routed."""
+        rows = []
+        for mapped in self.mapped:
+            rows.append(self._counts(mapped))
+            if mapped.timing is not None:
+                rows.append(self._estimate(mapped, mapped.timing))
+        if self.routed:
+            rows.append(self._placed(self.best))
+        return tuple(rows)
+
+    @property
+    def best(self) -> Routed:
+        """The placement with the highest clock."""
+        return max(self.routed, key=lambda routed: routed.fmax_mhz or 0.0)
+
+    def save(self, path: Path) -> Path:
+        """Write the results as JSON."""
+        write_json(path, asdict(self))
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> Synthesis:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: no such file.
+            LayoutError: the file holds something else.
+        """
+        try:
+            return fill(cls, read_json(path), path)
+        except (ConfigError, TypeError) as error:
+            raise LayoutError(f"is not a result of synthesis ({error})", path, "synthesize again") from None
+
+    def _row(self, **content: Any) -> dict[str, Any]:
+        return {
+            "clock_ns": self.clock_ns,
+            "latency_cycles": self.latency_cycles,
+            "initiation_interval": math.ceil(self.interval_cycles),
+            "latency_ns": self.latency_cycles * self.clock_ns,
+            "fmax_mhz": None,
+            **content,
+        }
+
+    def _counts(self, mapped: Mapped) -> dict[str, Any]:
+        found = mapped.resources
+        return self._row(
+            tool="Yosys",
+            tool_version=self.versions["yosys"],
+            part=self._part(mapped),
+            lut=found.lut,
+            ff=found.ff,
+            dsp=found.dsp,
+            bram=found.bram18,
+            kind="synthesis",
+            note=f"{FAMILIES[mapped.family]}, {'with' if mapped.dsp else 'no'} DSP slices; block RAM in 18 Kb; look-up "
+            f"table cells, {mapped.combined_luts} sites if small ones share a site wherever they can",
+        )
+
+    def _estimate(self, mapped: Mapped, timing: Timing) -> dict[str, Any]:
+        return {
+            **self._counts(mapped),
+            "tool": "tagware timing",
+            "tool_version": None,
+            "fmax_mhz": timing.fmax_mhz,
+            "kind": "estimate",
+            "note": "longest path of Yosys' netlist with published delays of UltraScale+ -2 and typical nets, before "
+            "placement (docs/synthesis.md)",
+        }
+
+    def _part(self, mapped: Mapped) -> str | None:
+        """The design's part where the family is its own."""
+        ultrascale_plus = self.part.lower().startswith(("xcvu", "xcku", "xczu", "xcau", "xck26", "xcu"))
+        return self.part if ultrascale_plus == (mapped.family == ULTRASCALE_PLUS) else None
+
+    def _placed(self, routed: Routed) -> dict[str, Any]:
+        what = "4-input look-up tables, shift registers around the design included"
+        return self._row(
+            tool="nextpnr-ecp5",
+            tool_version=self.versions["nextpnr-ecp5"],
+            part=PART,
+            lut=routed.lut,
+            ff=routed.ff,
+            dsp=routed.dsp,
+            bram=routed.bram,
+            fmax_mhz=routed.fmax_mhz,
+            kind="place_and_route",
+            note=f"{what}; seed {routed.seed}" if routed.fits else f"does not fit the largest ECP5; {what}",
+        )
