@@ -105,6 +105,28 @@ def _firmware_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     csim.add_argument("firmware", type=Path, help="folder of the firmware project")
     csim.add_argument("--student", type=Path, help="folder of the quantized tagger, to make the vectors anew")
     csim.add_argument("--jets", type=Path, help="jets file whose test jets are simulated and stored as vectors")
+    _rtl_verbs(verbs)
+
+
+def _rtl_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    rtl = verbs.add_parser("rtl", help="emit the RTL of a student, equal to its HLS C++ bit for bit")
+    rtl.add_argument("student", type=Path, help="folder of a quantized tagger")
+    rtl.add_argument("out", type=Path, help="folder of the RTL design")
+    rtl.add_argument("--config", type=Path, metavar="YAML", help="a project.yaml: its hls and rtl")
+    cosim = verbs.add_parser("cosim", help="simulate an RTL design cycle by cycle against the C simulation")
+    cosim.add_argument("design", type=Path, help="folder of the RTL design")
+    cosim.add_argument("firmware", type=Path, help="folder of the firmware project, whose C simulation is the truth")
+    cosim.add_argument("out", type=Path, help="folder of the simulator, its logs, traces and result")
+    cosim.add_argument("--student", type=Path, help="folder of the quantized tagger, to simulate the jets of --jets")
+    cosim.add_argument("--jets", type=Path, help="jets file whose test jets are simulated (default: stored vectors)")
+    cosim.add_argument("--config", type=Path, metavar="YAML", help="a project.yaml: its cosim")
+    cosim.add_argument("--trace", choices=("vcd", "fst"), help="write waveforms of the first jets")
+    cosim.add_argument("--n-jets", type=int, metavar="N", help="simulate the first N vectors only")
+    synth = verbs.add_parser("synth", help="synthesise an RTL design with Yosys, and nextpnr if asked")
+    synth.add_argument("design", type=Path, help="folder of the RTL design")
+    synth.add_argument("out", type=Path, help="folder of logs, netlists and the result")
+    synth.add_argument("--config", type=Path, metavar="YAML", help="a project.yaml: its synth")
+    synth.add_argument("--place-and-route", action="store_true", help="for the largest ECP5, which takes minutes")
 
 
 def _project_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -8,7 +8,10 @@ from typing import Any
 
 from compress.distil import DistilConfig
 from compress.quantize.qkeras import Bits
+from hls.cosim.config import CosimConfig
 from hls.project import HlsConfig
+from hls.rtl.config import RtlConfig
+from hls.synth.config import SynthConfig
 from jets.config import check_keys, fill, read_yaml
 from jets.errors import ConfigError, InputError, TagwareError
 from jets.simulate import SimulateConfig
@@ -57,7 +60,7 @@ class CompareSection:
 
 @dataclass(frozen=True)
 class ProjectConfig:
-    """The whole of a project.yaml."""
+    """The whole of a project.yaml; `rtl: null` leaves out RTL, cosim and synthesis, `synth: null` the last."""
 
     jets: JetsSection
     teacher: TaggerSection = field(default_factory=TaggerSection)
@@ -65,6 +68,9 @@ class ProjectConfig:
     student: RecurrentSpec = field(default_factory=RecurrentSpec)
     compress: CompressSection = field(default_factory=CompressSection)
     hls: HlsConfig = field(default_factory=HlsConfig)
+    rtl: RtlConfig | None = field(default_factory=RtlConfig)
+    cosim: CosimConfig = field(default_factory=CosimConfig)
+    synth: SynthConfig | None = field(default_factory=SynthConfig)
     compare: CompareSection = field(default_factory=CompareSection)
 
 

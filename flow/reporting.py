@@ -19,7 +19,7 @@ from models.keras_start import start_keras
 
 REPORT, PAGE, SCORES = "report.json", "report.html", "scores.h5"
 CURVES = "curves"
-FIRMWARE = "firmware"
+FIRMWARE, DESIGN, COSIM, SYNTHESIS = "firmware", "design", "cosim", "synthesis"
 TEACHER_OUTPUTS = "teacher.h5"
 PACKAGES = ("torch", "lightning", "keras", "tensorflow", "qkeras-v3", "hls4ml", "numpy", "h5py", "pythia8mc", "fastjet")
 Folders = Mapping[str, Path]
@@ -83,6 +83,17 @@ def _outputs(jets: Jets, upstream: Folders) -> Iterator[tuple[str, NDArray[np.fl
             if stage in upstream:
                 yield f"{name}_{kind}", Tagger.load(upstream[stage] / kind).predict(jets)
     yield "csim", load_outputs(upstream["csim"] / FIRMWARE, jets.ids)
+    if "cosim" in upstream:
+        yield "rtl", _rtl_outputs(upstream, len(jets))
+
+
+def _rtl_outputs(upstream: Folders, n_jets: int) -> NDArray[np.float32]:
+    """The logits (n_jets, n_outputs) that the simulated RTL gave for the test jets, the first of its vectors."""
+    from hls.rtl.design import Design
+
+    codes = np.load(upstream["cosim"] / COSIM / "outputs.npy", allow_pickle=False)[:n_jets]
+    elements = Design.load(upstream["rtl"] / DESIGN).output.elements
+    return np.asarray(codes * [2.0**-element.fraction_bits for element in elements], np.float32)
 
 
 def _jets_section(folder: Path) -> dict[str, Any]:
@@ -93,12 +104,19 @@ def _jets_section(folder: Path) -> dict[str, Any]:
 
 def _firmware_sections(upstream: Folders) -> dict[str, Any]:
     """Exactness, hardware and precision of the firmware."""
+    from hls.cosim import CosimResult
     from hls.csim import CsimResult
     from hls.project import Project
+    from hls.synth import Synthesis
 
     firmware = Project.load(upstream["csim"] / FIRMWARE)
-    result = CsimResult.load(firmware.folder / "csim" / "result.json")
-    return {"exactness": result.exactness(), "hardware": firmware.estimates, "precision": firmware.layers}
+    exactness = CsimResult.load(firmware.folder / "csim" / "result.json").exactness()
+    hardware = list(firmware.estimates)
+    if "cosim" in upstream:
+        exactness |= {"csim_vs_rtl": CosimResult.load(upstream["cosim"] / COSIM / "cosim.json").exactness()}
+    if "synth" in upstream:
+        hardware += Synthesis.load(upstream["synth"] / SYNTHESIS / "synthesis.json").hardware
+    return {"exactness": exactness, "hardware": hardware, "precision": firmware.layers}
 
 
 def _copy_curves(folder: Path, upstream: Folders) -> None:

@@ -9,11 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from flow.hardware import emit_rtl, simulate_rtl
 from flow.project import CompressSection, ProjectFolder, TaggerSection, fill_architecture
-from flow.reporting import FIRMWARE, TEACHER_OUTPUTS, write_report
+from flow.reporting import COSIM, DESIGN, FIRMWARE, SYNTHESIS, TEACHER_OUTPUTS, write_report
 from flow.source import jets_inputs, open_jets, provide_jets
 from flow.stages import Stage
+from hls.cosim.config import CosimConfig
+from hls.project import HlsConfig
+from hls.rtl.config import RtlConfig
+from hls.synth.config import SynthConfig
 from jets.dataset import JetsFile
+from jets.errors import ExactnessError
 from models.keras_start import start_keras
 from models.students.recurrent import RecurrentSpec
 
@@ -38,6 +44,14 @@ def stages(project: ProjectFolder) -> list[Stage]:
         found.append(Stage("control", ("jets",), plain, partial(_distil, config.student, control)))
     found.append(Stage("convert", ("jets", "distil"), _plain(config.hls), partial(_convert, project)))
     found.append(Stage("csim", ("jets", "distil", "convert"), {}, _csim))
+    if config.rtl is not None:
+        rtl = {"hls": _plain(config.hls), "rtl": _plain(config.rtl)}
+        found.append(Stage("rtl", ("distil",), rtl, partial(_rtl, config.hls, config.rtl)))
+        found.append(
+            Stage("cosim", ("jets", "distil", "csim", "rtl"), _plain(config.cosim), partial(_cosim, config.cosim))
+        )
+    if config.rtl is not None and config.synth is not None:
+        found.append(Stage("synth", ("rtl", "cosim"), _plain(config.synth), partial(_synth, config.synth)))
     everything = tuple(stage.name for stage in found)
     compare = {"project": project.name, "compare": _plain(config.compare)}
     found.append(Stage("report", everything, compare, partial(write_report, project)))
@@ -116,6 +130,26 @@ def _csim(folder: Path, upstream: Folders) -> None:
     shutil.rmtree(firmware, ignore_errors=True)
     shutil.copytree(upstream["convert"] / FIRMWARE, firmware)
     run_csim(Project.load(firmware), upstream["distil"] / "quantized", open_jets(upstream["jets"]).read("test"))
+
+
+def _rtl(hls: HlsConfig, rtl: RtlConfig, folder: Path, upstream: Folders) -> None:
+    emit_rtl(upstream["distil"] / "quantized", hls, rtl, folder / DESIGN)
+
+
+def _cosim(config: CosimConfig, folder: Path, upstream: Folders) -> None:
+    """Raise ExactnessError unless the RTL gives every bit of the C simulation, in the cycles of its schedule."""
+    firmware, student = upstream["csim"] / FIRMWARE, upstream["distil"] / "quantized"
+    jets = open_jets(upstream["jets"])
+    result = simulate_rtl(upstream["rtl"] / DESIGN, firmware, config, folder / COSIM, student, jets)
+    if not result.agrees:
+        raise ExactnessError("; ".join(result.complaints()), folder / COSIM, "please report this project as a bug")
+
+
+def _synth(config: SynthConfig, folder: Path, upstream: Folders) -> None:
+    from hls.rtl.design import Design
+    from hls.synth import synthesize
+
+    synthesize(Design.load(upstream["rtl"] / DESIGN), config, folder / SYNTHESIS)
 
 
 def _without_teacher(section: CompressSection) -> CompressSection:

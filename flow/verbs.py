@@ -102,6 +102,52 @@ def csim(options: argparse.Namespace) -> int:
     return 0 if result.agrees else 1
 
 
+def rtl(options: argparse.Namespace) -> None:
+    """`tagware rtl`."""
+    from flow.hardware import emit_rtl
+    from hls.project import HlsConfig
+    from hls.rtl.config import RtlConfig
+
+    where = options.config or "tagware rtl"
+    hls = fill(HlsConfig, _section(options.config, "hls", "rtl"), f"{where}: hls")
+    config = fill(RtlConfig, _section(options.config, "rtl", "hls"), f"{where}: rtl")
+    design = emit_rtl(options.student, hls, config, options.out)
+    cycles = f"{design.latency_cycles} cycles, a jet every {design.interval_cycles:g}"
+    _say(f"RTL design: {options.out} ({design.language}, {cycles})")
+
+
+def cosim(options: argparse.Namespace) -> int:
+    """`tagware cosim`."""
+    from flow.hardware import simulate_rtl
+    from hls.cosim import CosimConfig
+    from jets.dataset import JetsFile
+
+    if (options.student is None) != (options.jets is None):
+        raise InputError("--student and --jets go together", "tagware cosim", "give both to simulate jets, or neither")
+    given = {"trace": options.trace, "n_jets": options.n_jets}
+    chosen = (_section(options.config, "cosim", "hls", "rtl") or {}) | {k: v for k, v in given.items() if v is not None}
+    config = fill(CosimConfig, chosen, f"{options.config or 'tagware cosim'}: cosim")
+    jets = JetsFile(options.jets) if options.jets else None
+    result = simulate_rtl(options.design, options.firmware, config, options.out, options.student, jets)
+    _say(json.dumps(dataclasses.asdict(result), indent=2))
+    for complaint in result.complaints():
+        print(f"tagware: {complaint}", file=sys.stderr)
+    return 0 if result.agrees else 1
+
+
+def synth(options: argparse.Namespace) -> None:
+    """`tagware synth`."""
+    from hls.rtl.design import Design
+    from hls.synth import SynthConfig, synthesize
+
+    chosen = _section(options.config, "synth", "hls", "rtl") or {}
+    if options.place_and_route:
+        chosen = {**chosen, "place_and_route": True}
+    config = fill(SynthConfig, chosen, f"{options.config or 'tagware synth'}: synth")
+    synthesis = synthesize(Design.load(options.design), config, options.out)
+    _say(json.dumps(synthesis.hardware, indent=2))
+
+
 def run(options: argparse.Namespace) -> None:
     """`tagware run`."""
     from flow.project import ProjectFolder

@@ -17,9 +17,9 @@ from hls.cosim.vectors import Stimuli, code_ranges
 from hls.cosim.verilator import find_verilator
 from hls.rtl.design import Bus, Design
 from jets.errors import ConfigError, DataError
-from jets.files import claim_folder
+from jets.files import claim_folder, replacing
 
-RESULT = "cosim.json"
+RESULT, OUTPUTS = "cosim.json", "outputs.npy"
 
 
 def cosim(design: Design, vectors: Stimuli | Codes, expected: Codes, config: CosimConfig, folder: Path) -> CosimResult:
@@ -27,8 +27,8 @@ def cosim(design: Design, vectors: Stimuli | Codes, expected: Codes, config: Cos
 
     All are codes in the order of the elements: value = code / 2**fraction_bits. Two passes: a full stream without
     waits, which shows latency and interval, and one with random gaps, back-pressure and the reset. `folder` keeps the
-    compiled simulator for the next call, the logs, the traces and the result (`cosim.json`). What differs is in the
-    result; nothing is raised for it.
+    compiled simulator for the next call, the logs, the traces, the output codes of the first pass (`outputs.npy`) and
+    the result (`cosim.json`). What differs is in the result; nothing is raised for it.
 
     Raises:
         DataError: the codes have another shape than the design's buses, or are out of range.
@@ -50,6 +50,8 @@ def cosim(design: Design, vectors: Stimuli | Codes, expected: Codes, config: Cos
     bench = Bench(design, simulator, config, folder, stimuli, wanted)
     stream = bench.run("stream", stressed=False)
     stressed = bench.run("stressed", stressed=True) if config.stresses else None
+    with replacing(folder / OUTPUTS) as temporary, open(temporary, "wb") as file:
+        np.save(file, stream.got)
     differs = stream.differs if stressed is None else stream.differs | stressed.differs
     result = CosimResult(
         tool=simulator.tool,
