@@ -11,7 +11,7 @@ from hls.hardware import HardwareRow
 from hls.rtl.design import Design
 from hls.tools.adapter import Adapter, render, timing_note
 from hls.tools.reports.quartus import parse_fit, parse_sta
-from hls.tools.reports.reading import read_report
+from hls.tools.reports.reading import check_written, read_report
 from hls.tools.tool import Program, Tool, find
 from hls.tools.vivado import CLOCKS, RTL, cycles_of
 from jets.errors import ConfigError
@@ -19,6 +19,8 @@ from jets.errors import ConfigError
 QUARTUS = Program("quartus_sh", "Intel Quartus Prime, and add its bin folder to PATH", "17.0")
 ASSIGNMENTS = {".v": "VERILOG_FILE", ".sv": "SYSTEMVERILOG_FILE", ".vhd": "VHDL_FILE"}
 REPORTS = "output_files"
+SYNTHESIZED = "synthesized"
+"""Written by our script: the report of synthesis is called differently in every edition."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,13 @@ class Quartus(Adapter):
         files = {f"{RTL}/{name}": text.encode() for name, text in design.files.items()}
         suffixes = [(Path(name).suffix, name) for name in files]
         sources = [(ASSIGNMENTS[suffix], name) for suffix, name in suffixes if suffix in ASSIGNMENTS]
-        values = {**self.values, "clock": CLOCKS[design.interface], "sources": sources, "reports": REPORTS}
+        values = {
+            **self.values,
+            "clock": CLOCKS[design.interface],
+            "sources": sources,
+            "reports": REPORTS,
+            "synthesized": SYNTHESIZED,
+        }
         files["clock.sdc"] = render("clock.xdc.j2", **values)
         for step in self.steps:
             files[f"{step}.tcl"] = render(f"quartus_{step}.tcl.j2", **values)
@@ -60,7 +68,8 @@ class Quartus(Adapter):
 
     def read(self, tool: Tool, step: str) -> HardwareRow | None:
         """Resources and timing after the fit; `lut` are ALUTs."""
-        if step != "implementation":
+        if step == "synthesis":
+            check_written(self.work / SYNTHESIZED)
             return None
         fit = read_report(self.work / REPORTS / f"{self.target.name}.fit.rpt", parse_fit)
         timing = read_report(self.work / REPORTS / f"{self.target.name}.sta.rpt", parse_sta)

@@ -15,13 +15,14 @@ from hls.hardware import HardwareRow
 from hls.project import Project
 from hls.tools.adapter import Adapter, render
 from hls.tools.reports.hls import CSynthesis, parse_cosim, parse_csynth
-from hls.tools.reports.reading import read_report
+from hls.tools.reports.reading import check_written, read_report
 from hls.tools.tool import Program, Tool, find
 from jets.errors import ConfigError, ExactnessError, InputError, ToolNotFound
 
 INSTALL = "AMD Vitis, and source its settings64.sh"
 VITIS_RUN = Program("vitis-run", INSTALL, "2024.2")
 VITIS_HLS = Program("vitis_hls", INSTALL, "2020.1", version_arguments=("-version",))
+PRODUCTS = {"csim": "csim/report/{name}_csim.log", "export": "impl/ip/component.xml"}
 LEFT_OUT = ("firmware/ap_types/",)
 """The tools bring their own number types."""
 
@@ -79,7 +80,8 @@ class VitisHls(Adapter):
 
     def read(self, tool: Tool, step: str) -> HardwareRow | None:
         """C synthesis' estimate; co-simulation repeats its resources with the latency that was seen."""
-        if step not in ("csynth", "cosim"):
+        if step in PRODUCTS:
+            check_written(self._solution / PRODUCTS[step].format(name=self.target.name))
             return None
         synthesis = self.synthesis()
         if step == "csynth":

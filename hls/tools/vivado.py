@@ -11,7 +11,7 @@ from hls.hardware import HardwareRow
 from hls.rtl.design import Design
 from hls.tools.adapter import Adapter, render, timing_note
 from hls.tools.reports.hls import parse_csynth
-from hls.tools.reports.reading import read_report
+from hls.tools.reports.reading import check_written, read_report
 from hls.tools.reports.vivado import Instance, parse_hierarchy, parse_timing_summary, parse_utilization
 from hls.tools.tool import Program, Tool, find
 from hls.tools.vitis_hls import VitisHls, numbers_of
@@ -58,7 +58,8 @@ class Vivado(Adapter):
 
     def read(self, tool: Tool, step: str) -> HardwareRow | None:
         """Resources and timing with the cycles of the design's scheduler or of C synthesis."""
-        if step not in KINDS:
+        if step == "package":
+            check_written(self.work / "ip/component.xml")
             return None
         used = read_report(self.work / f"{step}_utilization.rpt", parse_utilization)
         timing = read_report(self.work / f"{step}_timing.rpt", parse_timing_summary)

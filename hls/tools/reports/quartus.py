@@ -10,7 +10,7 @@ from typing import Any
 from hls.tools.reports.reading import REMEDY, count, decimal, missing, rows_of
 from jets.errors import LayoutError
 
-FMAX_TABLE = re.compile(r"^; (Slow .*Model Fmax Summary)\s*;$(.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
+FMAX_TABLE = re.compile(r"^; (Slow [^\n]*Model Fmax Summary)\s*;$(.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
 MEMORY_BLOCK = re.compile(r"M\d+K blocks|M\d+Ks|Total RAM Blocks")
 DSP_BLOCKS = ("DSP Blocks Needed [=A+B-C]", "Total DSP Blocks", "DSP block 18-bit elements")
 

@@ -21,13 +21,20 @@ def read_report(path: Path, parse: Callable[[str], Report]) -> Report:
         LayoutError: it is not there, or not as the parser expects; names the file and the field.
     """
     try:
-        text = path.read_text(errors="replace")
-    except OSError:
-        raise LayoutError("the step ended without writing this report", path, REMEDY) from None
-    try:
-        return parse(text)
+        return parse(check_written(path).read_text(errors="replace"))
     except LayoutError as error:
-        raise error.at(path) from None
+        raise error if error.where else error.at(path) from None
+
+
+def check_written(path: Path) -> Path:
+    """The path of a file that a step must have written.
+
+    Raises:
+        LayoutError: it is not there.
+    """
+    if not path.is_file():
+        raise LayoutError("the step ended without writing this file", path, REMEDY)
+    return path
 
 
 def count(text: str, field: str) -> int | None:
