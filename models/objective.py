@@ -60,7 +60,7 @@ class Classification(Objective):
         return {"validation_auc": area.value, "validation_auc_error": area.error}
 
     def backbone(self) -> list[nn.Parameter]:
-        """All but the head, which is new when a pre-trained network is fine-tuned."""
+        """All but the head."""
         return [weight for name, weight in self.network.named_parameters() if not in_head(self.network, name)]
 
 
@@ -77,16 +77,21 @@ def loss_per_jet(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def heads(network: nn.Module) -> tuple[str, ...]:
-    """Names of the submodules that only serve these classes: its `heads`, else the layer `output`."""
+    """Names of the submodules that fine-tuning teaches at the full rate: its `heads`, else the layer `output`."""
     named: Any = getattr(network, "heads", ("output",))
     return tuple(named)
-
-
-def in_head(network: nn.Module, name: str) -> bool:
-    """Whether a parameter or buffer of that name belongs to the head."""
-    return name.split(".")[0] in heads(network)
 
 
 def head_modules(network: nn.Module) -> Iterator[nn.Module]:
     """The submodules of the head."""
     return (network.get_submodule(name) for name in heads(network))
+
+
+def in_head(network: nn.Module, name: str) -> bool:
+    """Whether a parameter of that name belongs to the head."""
+    return name.split(".")[0] in heads(network)
+
+
+def is_per_class(network: nn.Module, name: str) -> bool:
+    """Whether a parameter of that name has a row or a column for each class: the layers `per_class`, else `output`."""
+    return name.startswith(tuple(f"{layer}." for layer in getattr(network, "per_class", ("output",))))

@@ -118,6 +118,22 @@ def _particle_net() -> Architecture:
     )
 
 
+def _pet() -> Architecture:
+    from models.teachers import pet as module
+    from models.teachers.pet_pretraining import PetPretraining, pet_objectives
+
+    return Architecture(
+        "pet",
+        "torch",
+        module.PetConfig,
+        module.Pet,
+        module.pet_inputs,
+        _fixed_scaling,
+        _presets(module.PetConfig),
+        Pretraining(PetPretraining, pet_objectives, trains_head=True),
+    )
+
+
 def _presets(config_class: Any) -> dict[str, Callable[[], Any]]:
     """The defaults are the tiny sizes."""
     return {"tiny": config_class, "published": config_class.published}
@@ -158,6 +174,7 @@ def _fit_sequence_scaling(jets: Jets, config: Any) -> PowerOfTwoScaling:
 _ARCHITECTURES: Mapping[str, Callable[[], Architecture]] = {
     "particle_transformer": _particle_transformer,
     "particle_net": _particle_net,
+    "pet": _pet,
     "gru": partial(_recurrent_reference, "gru"),
     "lstm": partial(_recurrent_reference, "lstm"),
     "recurrent_student": _recurrent_student,

@@ -50,10 +50,11 @@ def train(
         jets_file: jets in our HDF5 layout; its classes become the tagger's.
         config: how to train.
         out: a new, an empty, or an earlier folder of ours.
-        start: a tagger of the same architecture and sizes to fine-tune; its head is kept or made anew (`config.head`).
+        start: a tagger of the same architecture and sizes to fine-tune; its output layer is kept or made anew
+            (`config.output`).
 
     Raises:
-        ConfigError: not a torch architecture, a `start` of another architecture, other sizes or, with its head kept,
+        ConfigError: not a torch architecture, a `start` of another architecture, other sizes or, with its output kept,
             other classes, or the loss does not stay finite.
         DataError: a split without jets of one of the classes.
         StorageError: `out` is not ours, or the disk is full.
@@ -63,10 +64,9 @@ def train(
     run = _Run(_torch_architecture(name, model_config), model_config, JetsFile(jets_file), config, start)
     if start is not None:
         _check_start(start, run)
-    elif config.epochs == 0 or config.head == "keep":
-        what = "epochs 0 and head: keep" if config.epochs == 0 and config.head == "keep" else "epochs 0"
-        what = "head: keep" if config.epochs else what
-        raise ConfigError(f"{what} needs a tagger to start from", "training", "name one, or train at least an epoch")
+    elif _keeps_output(config):
+        what = "epochs: 0 and output: keep need a tagger to start from"
+        raise ConfigError(what, "training", "name one, or train a new output for at least an epoch")
     if config.epochs == 0 and start is not None:
         start.save(claim_folder(out))
         return start
@@ -158,12 +158,17 @@ def _check_start(start: Tagger, run: _Run) -> None:
         theirs, ours = getattr(start.config, field.name), getattr(run.model_config, field.name)
         if theirs != ours:
             raise ConfigError(f"has {field.name} {theirs}, not {ours}", where, "use the same preset and config")
-    keeps_head = run.config.head == "keep" or run.config.epochs == 0
-    if keeps_head and start.untrained:
-        raise ConfigError("its head was never trained", where, "train with head: new")
-    if keeps_head and start.classes != run.source.classes:
+    if not _keeps_output(run.config):
+        return
+    if start.untrained:
+        raise ConfigError(f"its {', '.join(start.untrained)} was never trained", where, "train with output: new")
+    if start.classes != run.source.classes:
         what = f"knows the classes {', '.join(start.classes)}, the jets {', '.join(run.source.classes)}"
-        raise ConfigError(what, where, "train with head: new for other classes")
+        raise ConfigError(what, where, "train with output: new for other classes")
+
+
+def _keeps_output(config: TrainConfig) -> bool:
+    return config.output == "keep" or config.epochs == 0
 
 
 def _start_record(start: Tagger) -> dict[str, Any]:
@@ -269,22 +274,24 @@ def _fit_all(run: _Run, tagger: Tagger, splits: dict[str, Jets], objectives: Obj
         torch.manual_seed(run.config.seed)
         network = run.design.build(tagger.config, tagger.n_outputs)
         if run.start is not None:
-            _take_over(network, run.start.network, with_head=run.config.head == "keep")
+            _take_over(network, run.start.network, with_output=run.config.output == "keep")
+        learns = [(weight, weight.requires_grad) for weight in network.parameters()]
         for stage, make in objectives.items():
             _fit(make(network, len(tagger.classes)), data, run.config, checkpoints / stage)
+            for weight, learns_after in learns:
+                weight.requires_grad_(learns_after)
     return network.eval()
 
 
 def _fit(objective: Any, data: tuple[JetTensors, JetTensors], config: TrainConfig, folder: Path) -> None:
-    """Fit an objective and leave the weights of its best epoch in it; nothing of a frozen backbone changes."""
+    """Fit an objective and leave the weights of its best epoch in it."""
     import torch
 
     from models.lightning_loop import FitModule, fit
     from models.training_curves import TrainingCurves
 
-    frozen = [weight for weight in objective.backbone() if weight.requires_grad and config.backbone_rate == 0]
-    for weight in frozen:
-        weight.requires_grad_(False)
+    for weight in objective.backbone():
+        weight.requires_grad_(weight.requires_grad and config.backbone_rate > 0)
     module = FitModule(objective, *data, config)
     if not (folder / "fitted").is_file():
         fit(module, config, folder, [TrainingCurves(folder, len(data[0]))])
@@ -292,15 +299,15 @@ def _fit(objective: Any, data: tuple[JetTensors, JetTensors], config: TrainConfi
         (folder / "fitted").touch()
     best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
     module.cpu().load_state_dict(best["state_dict"])
-    for weight in frozen:
-        weight.requires_grad_(True)
 
 
-def _take_over(network: Any, start: Any, with_head: bool) -> None:
-    """The weights of `start` into a network of the same sizes whose head may be for other classes."""
-    from models.objective import in_head
+def _take_over(network: Any, start: Any, with_output: bool) -> None:
+    """The weights of `start` into a network of the same sizes that may be for other classes."""
+    from models.objective import is_per_class
 
-    taken = {name: values for name, values in start.state_dict().items() if with_head or not in_head(start, name)}
+    taken = {
+        name: values for name, values in start.state_dict().items() if with_output or not is_per_class(start, name)
+    }
     network.load_state_dict(network.state_dict() | taken)
 
 

@@ -21,7 +21,7 @@ class TrainConfig:
             on their number, up to rounding.
         learning_rate: at the end of the warm-up.
         backbone_rate: learning rate of all but the head over that of the head; 0 freezes it.
-        head: "new", or "keep" that of the tagger it starts from, whose classes must then be the same.
+        output: "new", or "keep" that of the tagger it starts from, whose classes must then be the same.
         weight_decay: of the optimizer.
         warmup: fraction of the steps in which the learning rate rises.
         patience: epochs without a lower validation loss before training stops.
@@ -43,7 +43,7 @@ class TrainConfig:
     optimizer: Literal["adamw", "lion"] = "adamw"
     learning_rate: float = 3e-3
     backbone_rate: float = 1.0
-    head: Literal["new", "keep"] = "new"
+    output: Literal["new", "keep"] = "new"
     weight_decay: float = 1e-2
     warmup: float = 0.1
     patience: int = 5
@@ -100,5 +100,5 @@ class PretrainConfig(TrainConfig):
         super().__post_init__()
         if self.epochs < 1:
             raise ConfigError("epochs must be at least 1, not 0", None, "leave pretrain out instead")
-        if self.backbone_rate != 1 or self.head != "new":
-            raise ConfigError("backbone_rate and head are about fine-tuning", None, "set them under train")
+        if self.backbone_rate != 1 or self.output != "new":
+            raise ConfigError("backbone_rate and output are about fine-tuning", None, "set them under train")

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jets.dataset import IDENTITIES, Floats, Jets
-from jets.errors import DataError
 from models.sequence import constituent_mask
 
 SMALLEST_PT_GEV = 1e-3
@@ -62,11 +61,3 @@ def identity(jets: Jets, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     kind = column(jets, "identity", mask) if "identity" in have else np.zeros(mask.shape)
     one_hot = (kind[..., None] == np.arange(len(IDENTITIES))) & mask[..., None]
     return np.concatenate([charge[..., None], one_hot], axis=-1, dtype=np.float32, casting="same_kind")
-
-
-def require_neighbours(jets: Jets, neighbours: int) -> None:
-    """Raise DataError when these jets store too few constituents for each to have that many neighbours."""
-    stored = jets.mask.shape[1]
-    if stored <= neighbours:
-        what = f"the jets store {stored} constituents, too few for {neighbours} neighbours of each"
-        raise DataError(what, None, f"set neighbours to at most {stored - 1}, or make jets with more constituents")

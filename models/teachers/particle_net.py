@@ -18,13 +18,11 @@ from models.checkpoint import load_weights, read_weights
 from models.sequence import constituent_mask
 from models.sizes import require_fractions, require_positive
 from models.tagger import Tagger
-from models.teachers.attention import used_length
-from models.teachers.constituents import KINEMATICS, kinematics, require_neighbours
+from models.teachers.constituents import KINEMATICS, kinematics
+from models.teachers.neighbours import FAR, check_neighbours, gather, nearest, require_neighbours, used_length
 
 JETCLASS = ("QCD", "Hbb", "Hcc", "Hgg", "H4q", "Hqql", "Zqq", "Wqq", "Tbqq", "Tbl")
 CHECKPOINT_REMEDY = "use a ParticleNet_kin.pt of the JetClass training with preset: published"
-# Padded constituents are moved so far away that they are nobody's neighbours while there are others.
-FAR = 1e9
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,7 @@ class ParticleNetConfig:
         require_fractions({"dropout": self.dropout})
         if not self.channels or not all(self.channels):
             raise ConfigError("channels needs at least one width an edge convolution", None, "e.g. [[16, 16], [32]]")
-        if self.n_constituents <= self.neighbours:
-            what = f"{self.n_constituents} constituents are too few for {self.neighbours} neighbours of each"
-            raise ConfigError(what, None, "lower neighbours or raise n_constituents")
+        check_neighbours(self.n_constituents, self.neighbours)
 
     @classmethod
     def published(cls) -> ParticleNetConfig:
@@ -76,20 +72,6 @@ def particle_net_inputs(
     require_neighbours(jets, config.neighbours)
     mask = constituent_mask(jets, config.n_constituents)
     return {"features": kinematics(jets, config.n_constituents), "mask": mask}
-
-
-def nearest(points: Tensor, neighbours: int) -> Tensor:
-    """Places of the nearest others of each point, (n_jets, D, P) -> (n_jets, P, neighbours)."""
-    square = points.square().sum(dim=1, keepdim=True)
-    closeness = 2 * points.transpose(1, 2) @ points - square - square.transpose(1, 2)
-    return closeness.topk(neighbours + 1, dim=-1).indices[:, :, 1:]
-
-
-def gather(features: Tensor, places: Tensor) -> Tensor:
-    """The features of each constituent's neighbours, (n_jets, C, P), (n_jets, P, k) -> (n_jets, C, P, k)."""
-    n_jets, channels, size = features.shape
-    wanted = places.reshape(n_jets, 1, -1).expand(-1, channels, -1)
-    return features.gather(2, wanted).view(n_jets, channels, size, -1)
 
 
 class EdgeConvolution(nn.Module):

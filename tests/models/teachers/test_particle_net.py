@@ -15,12 +15,11 @@ import torch
 from jets.dataset import Jets
 from jets.errors import ConfigError, DataError, InputError, LayoutError
 from models.teachers.constituents import kinematics
+from models.teachers.neighbours import gather, nearest
 from models.teachers.particle_net import (
     JETCLASS,
     ParticleNet,
     ParticleNetConfig,
-    gather,
-    nearest,
     particle_net_inputs,
     read_jetclass_checkpoint,
 )
