@@ -115,7 +115,8 @@ def _firmware_sections(upstream: Folders) -> dict[str, Any]:
     if "cosim" in upstream:
         exactness |= {"csim_vs_rtl": CosimResult.load(upstream["cosim"] / COSIM / "cosim.json").exactness()}
     if "synth" in upstream:
-        hardware += Synthesis.load(upstream["synth"] / SYNTHESIS / "synthesis.json").hardware
+        rows = Synthesis.load(upstream["synth"] / SYNTHESIS / "synthesis.json").hardware
+        hardware += [{"design": "rtl", **row} for row in rows]
     return {"exactness": exactness, "hardware": hardware, "precision": firmware.layers}
 
 

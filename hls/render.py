@@ -65,7 +65,6 @@ def _page(report: Report, roc: dict[str, str], distributions: dict[str, str], tr
         main_rows=[(model, (*cells, *tables.firmware_cells(report, model))) for model, cells in rows],
         verdicts=tables.exactness_lines(report),
         hardware_lines=tables.hardware_lines(report),
-        hardware_kind=_hardware_kind(report),
         differences=tables.difference_table(report),
         hardware=tables.hardware_table(report),
         notes=[row.get("note") for row in report.hardware],
@@ -76,11 +75,6 @@ def _page(report: Report, roc: dict[str, str], distributions: dict[str, str], tr
         distributions=distributions,
         training=training,
     )
-
-
-def _hardware_kind(report: Report) -> Any:
-    row = report.best_hardware
-    return tables.KIND_NAMES[row["kind"]] if row else "none"
 
 
 def _measured(measure: Mapping[str, Any]) -> str:

@@ -93,10 +93,13 @@ class Report:
         order = (*MODELS[:2], *controls, *MODELS[2:])
         return tuple(name for name in order if name in self.physics)
 
-    @property
-    def best_hardware(self) -> Mapping[str, Any] | None:
-        """The hardware row nearest to silicon (vendor before place and route before synthesis before estimate)."""
-        return max(self.hardware, key=lambda row: HARDWARE_KINDS.index(row["kind"]), default=None)
+    def hardware_of(self, design: str) -> list[Mapping[str, Any]]:
+        """The hardware rows of the "hls" or the "rtl" design, the one nearest to silicon first.
+
+        That is the order vendor, place and route, synthesis, estimate.
+        """
+        rows = [row for row in self.hardware if row.get("design", "hls") == design]
+        return sorted(rows, key=lambda row: -HARDWARE_KINDS.index(row["kind"]))
 
 
 def validate(content: Any, where: str | Path) -> None:

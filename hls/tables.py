@@ -139,15 +139,17 @@ def _size(report: Report, model: str) -> tuple[str, str]:
     return count(number), weight_bits(report) if is_quantized else "float"
 
 
-def firmware_cells(report: Report, model: str) -> tuple[str, str, str]:
-    """Exactness, latency and LUT of a model's row in the main table; empty where they do not apply."""
+def firmware_cells(report: Report, model: str) -> tuple[str, str, str, str]:
+    """Exactness, latency, LUT and their kind in a model's row of the main table; empty where they do not apply."""
     if model not in ("csim", "rtl"):
-        return "", "", ""
+        return "", "", "", ""
     key = {"csim": "quantized_vs_csim", "rtl": "csim_vs_rtl"}[model]
     exactness = report.exactness.get(key)
     verdict = ABSENT if exactness is None else f"{exactness['n_mismatch']:,} of {exactness['n_vectors']:,}"
-    row = report.best_hardware
-    return verdict, latency(row), count(row.get("lut") if row else None)
+    row = next(iter(report.hardware_of({"csim": "hls", "rtl": "rtl"}[model])), None)
+    if row is None:
+        return verdict, ABSENT, ABSENT, ABSENT
+    return verdict, latency(row), count(row.get("lut")), KIND_NAMES[row["kind"]]
 
 
 def exactness_lines(report: Report) -> list[str]:
@@ -173,11 +175,14 @@ def _compared(what: str, equality: Mapping[str, Any]) -> str:
 
 
 def hardware_lines(report: Report) -> list[str]:
-    """Latency, interval and resources of the hardware rows nearest to silicon, with their kind, tool and note."""
-    best = report.best_hardware
-    if best is None:
-        return ["Hardware: no numbers."]
-    return [_hardware_line(row) for row in report.hardware if row["kind"] == best["kind"]]
+    """Latency, interval and resources of either design, as near to silicon as there is, with kind, tool and note."""
+    lines = []
+    for design, name in (("hls", "HLS"), ("rtl", "RTL")):
+        rows = report.hardware_of(design)
+        if design == "hls":
+            rows = [row for row in rows if row["kind"] == rows[0]["kind"]]
+        lines += [f"{name} {_hardware_line(row)}" for row in rows]
+    return lines or ["Hardware: no numbers."]
 
 
 def _hardware_line(row: Mapping[str, Any]) -> str:
@@ -186,7 +191,7 @@ def _hardware_line(row: Mapping[str, Any]) -> str:
     parts = [f"latency {latency(row)}", *([] if interval is None else [f"interval {interval:,} cycles"]), *resources]
     source = ", ".join(filter(None, (row["tool"], row.get("part"))))
     note = f"; {row['note'].rstrip('.')}" if row.get("note") else ""
-    return f"Hardware, {KIND_NAMES[row['kind']]} ({source}): {', '.join(parts)}{note}."
+    return f"hardware, {KIND_NAMES[row['kind']]} ({source}): {', '.join(parts)}{note}."
 
 
 def difference_table(report: Report) -> Table:
@@ -203,6 +208,7 @@ def difference_table(report: Report) -> Table:
 def hardware_table(report: Report) -> Table:
     """Every hardware row, with its kind."""
     header = (
+        "Design",
         "Tool",
         "Kind",
         "Part",
@@ -224,7 +230,8 @@ def _hardware_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     clock, fmax = (ABSENT if row.get(key) is None else f"{row[key]:.4g}" for key in ("clock_ns", "fmax_mhz"))
     keys = ("latency_cycles", "initiation_interval", "lut", "ff", "dsp", "bram")
     numbers = [count(row.get(key)) for key in keys]
-    return (tool, KIND_NAMES[row["kind"]], row.get("part") or ABSENT, clock, latency(row), *numbers, fmax)
+    design = row.get("design", "hls").upper()
+    return (design, tool, KIND_NAMES[row["kind"]], row.get("part") or ABSENT, clock, latency(row), *numbers, fmax)
 
 
 def precision_table(report: Report) -> Table:

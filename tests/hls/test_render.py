@@ -96,7 +96,7 @@ def test_a_difference_above_the_limit_is_said_loudly(top_sections: dict[str, Any
 
 
 def test_hardware_numbers_are_marked_by_their_kind(top_report: Report, top_sections: dict[str, Any]) -> None:
-    line = "Hardware, estimate (rule): latency 1.66 µs, 50,012 LUT, 60 DSP; before synthesis."
+    line = "HLS hardware, estimate (rule): latency 1.66 µs, 50,012 LUT, 60 DSP; before synthesis."
     assert line in main_table_text(top_report) and line in markdown_table(top_report)
     assert "Hardware: no numbers." in main_table_text(Report.build(**{**top_sections, "hardware": []}))
 

@@ -45,11 +45,14 @@ def test_models_are_listed_from_the_teacher_to_the_firmware(top_sections: dict[s
     )
 
 
-def test_the_hardware_row_nearest_to_silicon_is_the_best(top_sections: dict[str, Any]) -> None:
+def test_hardware_rows_are_told_apart_by_design_nearest_to_silicon_first(top_sections: dict[str, Any]) -> None:
     kinds = ["synthesis", "place_and_route", "estimate"]
-    report = Report.build(**{**top_sections, "hardware": [{"tool": kind, "kind": kind} for kind in kinds]})
-    assert report.best_hardware is not None and report.best_hardware["kind"] == "place_and_route"
-    assert Report.build(**{**top_sections, "hardware": []}).best_hardware is None
+    rows = [{"tool": kind, "kind": kind} for kind in kinds]
+    other = {"tool": "Yosys", "kind": "synthesis", "design": "rtl"}
+    report = Report.build(**{**top_sections, "hardware": [*rows, other]})
+    assert [row["kind"] for row in report.hardware_of("hls")] == ["place_and_route", "synthesis", "estimate"]
+    assert report.hardware_of("rtl") == [other]
+    assert Report.build(**{**top_sections, "hardware": []}).hardware_of("hls") == []
 
 
 def test_dataclasses_numpy_numbers_and_paths_become_json() -> None:
