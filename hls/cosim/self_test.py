@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from hls.cosim.bench import Bench
 from hls.cosim.config import CosimConfig
 from hls.cosim.packing import Codes
 from hls.cosim.vectors import Stimuli, code_ranges
-from hls.cosim.verilator import CPP, PROGRAM, Verilator
+from hls.cosim.verilator import CPP, PROGRAM, Verilator, cache
 from hls.rtl.design import Bus, Design, Element
 from jets.errors import ToolFailed
 from jets.files import write_json
@@ -27,7 +26,7 @@ def check(verilator: Verilator) -> None:
     Raises:
         ToolFailed: it does not build the circuit, or gives a wrong bit.
     """
-    passed = _cache() / f"verilator-{verilator.digest()[:16]}.json"
+    passed = cache() / f"verilator-{verilator.digest()[:16]}.json"
     if passed.is_file():
         return
     inputs, expected = known_answers()
@@ -89,7 +88,3 @@ def _bus(*types: tuple[int, bool]) -> Bus:
         elements.append(Element(lsb, width, 0, signed))
         lsb += width
     return Bus(tuple(elements))
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagware"

@@ -78,7 +78,8 @@ def stimuli(bus: Bus, shape: tuple[int, ...], jets: Codes, n_random: int, seed: 
     uniform = rng.integers(low, high, (n_random // 2, *shape), endpoint=True)
     normal = np.clip(np.floor(padded_normal(rng, n_random - len(uniform), shape) / step), low, high)
     groups = {"jets": np.asarray(jets), "uniform": uniform, "normal": normal, **corner_codes(shape, low, high)}
-    return Stimuli({name: codes.reshape(len(codes), n_inputs).astype(np.int64) for name, codes in groups.items()})
+    codes = {name: group.reshape(len(group), n_inputs).astype(np.int64) for name, group in groups.items()}
+    return Stimuli({name: group for name, group in codes.items() if len(group)})
 
 
 def code_ranges(bus: Bus) -> tuple[Codes, Codes]:

