@@ -14,7 +14,9 @@ from hls.project import Project
 from hls.rtl.design import Design
 from hls.tools.tool import Tool
 from jets.errors import ConfigError
+from jets.files import read_json
 
+STATE = "state.json"
 TEMPLATES = Path(__file__).with_name("tcl")
 Target = Project | Design
 
@@ -67,6 +69,11 @@ class Adapter(ABC):
     def work(self) -> Path:
         """The folder in which the tool runs."""
         return self.root / self.name
+
+    def state(self) -> dict[str, Any]:
+        """What `work` was written for ("version" of the tool, "files" with their digests), and the steps "done"."""
+        path = self.work / STATE
+        return dict(read_json(path)) if path.is_file() else {"version": None, "files": {}, "done": {}}
 
     @property
     def part(self) -> str:

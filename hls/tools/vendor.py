@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hls.hardware import HardwareRow
 from hls.project import digests, write_files
-from hls.tools.adapter import Adapter, Target, VendorConfig
+from hls.tools.adapter import STATE, Adapter, Target, VendorConfig
 from hls.tools.quartus import Quartus
 from hls.tools.tool import Tool, run
 from hls.tools.vitis_hls import VitisHls
@@ -17,11 +16,9 @@ from hls.tools.vivado import Vivado
 from hls.tools.vivado_hls import VivadoHls
 from jets.config import did_you_mean
 from jets.errors import ConfigError, LayoutError
-from jets.files import read_json, write_json
+from jets.files import write_json
 
 TOOLS: dict[str, type[Adapter]] = {tool.name: tool for tool in (VitisHls, VivadoHls, Vivado, Quartus)}
-STATE = "state.json"
-
 _log = logging.getLogger(__name__)
 
 
@@ -62,28 +59,33 @@ def _ordered(adapter: Adapter, steps: Sequence[str]) -> list[str]:
 
 def _place(adapter: Adapter, tool: Tool, files: dict[str, bytes]) -> None:
     """Write the tool's folder anew unless it was written for the same sources, options and version."""
-    state: dict[str, Any] = {"version": tool.version, "files": digests(files)}
-    path = adapter.work / STATE
-    if not path.is_file() or read_json(path).get("started") != state:
-        write_files(files, adapter.work)
-        write_json(path, {"started": state, "done": {}})
+    wanted = {"version": tool.version, "files": digests(files)}
+    if adapter.state().items() >= wanted.items():
+        return
+    write_files(files, adapter.work)
+    write_json(adapter.work / STATE, {**wanted, "done": {}})
 
 
 def _row(adapter: Adapter, tool: Tool, step: str) -> HardwareRow | None:
     """The row of a step, which is run unless it is done."""
-    path = adapter.work / STATE
-    state = read_json(path)
-    if step not in state["done"]:
-        command = adapter.command(tool, step)
-        _log.info("%s %s in %s", adapter.name, step, adapter.work)
-        finished = run(
-            command, adapter.work, adapter.work / f"{step}.log", adapter.config.timeout_s, adapter.config.prefix
-        )
-        row = adapter.read(tool, step)
-        write_json(path, {**state, "done": {**state["done"], step: round(finished.seconds, 1)}})
-        return row
-    try:
-        return adapter.read(tool, step)
-    except LayoutError:
-        write_json(path, {**state, "done": {name: s for name, s in state["done"].items() if name != step}})
-        raise
+    if step in adapter.state()["done"]:
+        try:
+            return adapter.read(tool, step)
+        except LayoutError:
+            _mark(adapter, step, None)
+            raise
+    command, config, log = adapter.command(tool, step), adapter.config, adapter.work / f"{step}.log"
+    _log.info("%s: %s, see %s", adapter.name, step, log)
+    finished = run(command, adapter.work, log, config.timeout_s, config.prefix)
+    row = adapter.read(tool, step)
+    _mark(adapter, step, finished.seconds)
+    return row
+
+
+def _mark(adapter: Adapter, step: str, seconds: float | None) -> None:
+    """Note that a step is done in so many seconds, or (None) that it is not."""
+    state = adapter.state()
+    state["done"].pop(step, None)
+    if seconds is not None:
+        state["done"][step] = round(seconds, 1)
+    write_json(adapter.work / STATE, state)

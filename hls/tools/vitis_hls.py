@@ -62,8 +62,7 @@ class VitisHls(Adapter):
         project = self.project
         project.check_files()
         testbench = place_sources(project)
-        paths = [name for name in project.files if name.startswith("firmware/") and not name.startswith(LEFT_OUT)]
-        files = {name: (project.folder / name).read_bytes() for name in paths}
+        files = {name: (project.folder / name).read_bytes() for name in self._firmware}
         files |= {f"{testbench.name}/{path.name}": path.read_bytes() for path in sorted(testbench.iterdir())}
         values = {**self.values, "uncertainty_percent": project.config.clock_uncertainty_percent}
         values["has_weights"] = any(name.startswith("firmware/weights/") for name in files)
@@ -81,12 +80,12 @@ class VitisHls(Adapter):
     def read(self, tool: Tool, step: str) -> HardwareRow | None:
         """C synthesis' estimate; co-simulation repeats its resources with the latency that was seen."""
         if step in PRODUCTS:
-            check_written(self._solution / PRODUCTS[step].format(name=self.target.name))
+            check_written(self.solution / PRODUCTS[step].format(name=self.target.name))
             return None
-        synthesis = self.synthesis()
+        synthesis = read_report(self.csynth_report, parse_csynth)
         if step == "csynth":
             return self.row(tool, "estimate", **numbers_of(synthesis), note="estimated by C synthesis")
-        path = self._solution / "sim/report" / f"{self.target.name}_cosim.rpt"
+        path = self.solution / "sim/report" / f"{self.target.name}_cosim.rpt"
         seen = read_report(path, parse_cosim)
         if not seen.passed:
             raise ExactnessError(f"the {seen.language} of {self.name} differs from the stored vectors", path)
@@ -95,17 +94,26 @@ class VitisHls(Adapter):
         note = f"resources estimated by C synthesis, latency seen in simulation of its {seen.language}"
         return self.row(tool, "estimate", **{**numbers_of(synthesis), **known}, note=note)
 
-    def synthesis(self) -> CSynthesis:
-        """The report of C synthesis.
-
-        Raises:
-            LayoutError: it is missing, partial or malformed.
-        """
-        return read_report(self._solution / "syn/report" / f"{self.target.name}_csynth.xml", parse_csynth)
+    @property
+    def solution(self) -> Path:
+        """Where the tool keeps what it makes."""
+        return self.work / f"{self.target.name}_prj" / "solution1"
 
     @property
-    def _solution(self) -> Path:
-        return self.work / f"{self.target.name}_prj" / "solution1"
+    def csynth_report(self) -> Path:
+        """The report of C synthesis."""
+        return self.solution / "syn/report" / f"{self.target.name}_csynth.xml"
+
+    def is_synthesized(self) -> bool:
+        """Whether C synthesis was done here of the project as it is now."""
+        state = self.state()
+        return "csynth" in state["done"] and state["files"].items() >= self._firmware.items()
+
+    @property
+    def _firmware(self) -> dict[str, str]:
+        """The C++ that the tool needs, with its digests."""
+        files = self.project.files.items()
+        return {name: sha for name, sha in files if name.startswith("firmware/") and not name.startswith(LEFT_OUT)}
 
     def _vectors(self) -> dict[str, bytes]:
         """The first stored vectors; none where the project has none."""

@@ -22,6 +22,8 @@ VIVADO = Program("vivado", "AMD Vivado, and source its settings64.sh", "2019.1",
 KINDS = {"synthesis": "synthesis", "implementation": "vendor"}
 CLOCKS = {"handshake": "clk", "axi4stream": "aclk"}
 RTL, CSYNTH = "rtl", "csynth.xml"
+READERS = {".v": "read_verilog", ".sv": "read_verilog -sv", ".vhd": "read_vhdl -vhdl2008", ".mem": "read_mem"}
+HEADERS = (".vh", ".svh")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Vivado(Adapter):
         else:
             files, clock = self._hls_files(), "ap_clk"
         values: dict[str, Any] = {**self.values, "clock": clock, "sources": rtl_sources(files)}
-        values["is_stream"] = isinstance(self.target, Design) and self.target.interface == "axi4stream"
+        values["packaged"] = [name for name in files if Path(name).suffix in (*READERS, *HEADERS)]
+        values |= {"is_stream": clock == CLOCKS["axi4stream"], "is_vhdl": any(n.endswith(".vhd") for n in files)}
         files["clock.xdc"] = render("clock.xdc.j2", **values)
         for step in self.steps:
             files[f"{step}.tcl"] = render(f"vivado_{step}.tcl.j2", **values)
@@ -90,21 +93,14 @@ class Vivado(Adapter):
         return {key: numbers[key] for key in ("latency_cycles", "initiation_interval")}
 
     def _hls_files(self) -> dict[str, bytes]:
-        """What C synthesis wrote below the same root; its ROM contents lie where the tool is started."""
-        for hls in (VitisHls(self.target, self.config, self.root), VivadoHls(self.target, self.config, self.root)):
-            folder = hls.work / f"{self.target.name}_prj" / "solution1/syn"
-            report = folder / "report" / f"{self.target.name}_csynth.xml"
-            if report.is_file() and (folder / "verilog").is_dir():
-                paths = sorted(path for path in (folder / "verilog").iterdir() if path.is_file())
-                rtl = {f"{RTL if path.suffix in VERILOG else '.'}/{path.name}": path for path in paths}
-                files = {name.removeprefix("./"): path.read_bytes() for name, path in rtl.items()}
-                return {**files, CSYNTH: report.read_bytes()}
+        """What C synthesis wrote below the same root; the contents of its ROMs lie where the tool is started."""
+        for hls in (kind(self.target, self.config, self.root) for kind in (VitisHls, VivadoHls)):
+            if hls.is_synthesized():
+                verilog = sorted(path for path in (hls.solution / "syn/verilog").iterdir() if path.is_file())
+                files = {f"{RTL}/" * (path.suffix in READERS) + path.name: path.read_bytes() for path in verilog}
+                return {**files, CSYNTH: check_written(hls.csynth_report).read_bytes()}
         remedy = "run the step csynth of vitis_hls or vivado_hls in the same folder first"
         raise ConfigError("there is no RTL of this firmware project", self.root, remedy)
-
-
-VERILOG = (".v", ".sv")
-READERS = {".v": "read_verilog", ".sv": "read_verilog -sv", ".vhd": "read_vhdl -vhdl2008", ".mem": "read_mem"}
 
 
 def rtl_sources(files: Mapping[str, bytes]) -> list[tuple[str, str]]:

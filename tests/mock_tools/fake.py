@@ -42,7 +42,7 @@ def start(banner: str, old_banner: str) -> list[str]:
 
 def need(path: str) -> None:
     """End with an error unless the script's file is there."""
-    if not Path(path.strip("{}").replace("$here/", "")).exists():
+    if not Path(path.strip("{}")).exists():
         print(f"ERROR: [Common 17-55] file {path} not found")
         sys.exit(1)
 

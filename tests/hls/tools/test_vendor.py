@@ -176,6 +176,10 @@ def test_vivado_takes_what_hls_made_with_its_cycles(project: Project, tmp_path: 
     work = tmp_path / "vivado"
     assert (work / "rom.dat").is_file() and (work / "rtl/doubling.v").is_file()
     assert "[get_ports ap_clk]" in (work / "clock.xdc").read_text()
+    changed = replace(project, files={**project.files, "firmware/doubling.h": "another digest"})
+    with pytest.raises(ConfigError) as error:
+        run_steps(changed, "vivado", ["synthesis"], VendorConfig(), tmp_path)
+    one_line(error, "csynth")
 
 
 def test_vivado_packages_a_stream_as_ip(design: Design, tmp_path: Path, calls: Path) -> None:
@@ -183,6 +187,7 @@ def test_vivado_packages_a_stream_as_ip(design: Design, tmp_path: Path, calls: P
     assert (tmp_path / "vivado/ip/component.xml").is_file()
     script = (tmp_path / "vivado/package.tcl").read_text()
     assert "foreach bus {s_axis m_axis}" in script and "-clock aclk" in script
+    assert "add_files -norecurse {rtl/parameters.vh}" in script
     run_steps(replace(design, interface="handshake"), "vivado", ["package"], VendorConfig(), tmp_path)
     assert "s_axis" not in (tmp_path / "vivado/package.tcl").read_text()
 
