@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from jets.errors import ConfigError, InputError, TagwareError
 from jets.simulate import SimulateConfig
 from models.registry import architecture
 from models.students.recurrent import RecurrentSpec
-from models.training_config import TrainConfig
+from models.training_config import PretrainConfig, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,23 @@ class JetsSection:
 
 @dataclass(frozen=True)
 class TaggerSection:
-    """A tagger to train, teacher or reference: its architecture's own `config` and how to `train` it."""
+    """A tagger to train, teacher or reference: its architecture, what it starts from and how to `train` it.
+
+    Its sizes are those of a `preset` with the keys of its own `config` over them. It starts at random, from its
+    pre-training (`pretrain`) or from another tagger (`start`: its folder, or a public checkpoint). Paths are relative
+    to project.yaml.
+    """
 
     architecture: str = "particle_transformer"
+    preset: str = "tiny"
     config: dict[str, Any] = field(default_factory=dict)
+    start: str | None = None
+    pretrain: PretrainConfig | None = None
     train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.pretrain is not None:
+            raise ConfigError("takes start or pretrain, not both", None, "leave one out")
 
 
 @dataclass(frozen=True)
@@ -123,13 +136,17 @@ def layer_names(student: RecurrentSpec) -> list[str]:
 
 
 def fill_architecture(section: TaggerSection, where: str | Path) -> Any:
-    """The architecture's own config dataclass, filled from the section.
+    """The architecture's own config dataclass: its preset with the section's config over it.
 
     Raises:
-        ConfigError: an unknown architecture, or a config it does not take.
+        ConfigError: an unknown architecture or preset, or a config or a pre-training objective it does not take.
     """
     try:
-        config_class = architecture(section.architecture).config_class
+        design = architecture(section.architecture)
+        preset = design.preset(section.preset)
     except TagwareError as error:
         raise error.at(where) from None
-    return fill(config_class, section.config, f"{where}: {section.architecture}")
+    if section.pretrain is not None:
+        design.fill_objective(section.pretrain.objective, f"{where}: pretrain: objective")
+    sizes = dataclasses.asdict(preset) | section.config
+    return fill(design.config_class, sizes, f"{where}: {section.architecture}")

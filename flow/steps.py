@@ -20,6 +20,7 @@ from hls.rtl.config import RtlConfig
 from hls.synth.config import SynthConfig
 from jets.dataset import JetsFile
 from jets.errors import ExactnessError
+from jets.files import claim_folder, existing_file, file_digest
 from models.keras_start import start_keras
 from models.students.recurrent import RecurrentSpec
 
@@ -31,10 +32,11 @@ def stages(project: ProjectFolder) -> list[Stage]:
     config = project.config
     found = [
         Stage("jets", (), jets_inputs(project), lambda folder, _: provide_jets(project, folder)),
-        Stage("teacher", ("jets",), _plain(config.teacher), partial(_train, config.teacher)),
+        Stage("teacher", ("jets",), tagger_inputs(project, config.teacher), partial(_train, project, config.teacher)),
     ]
     if config.reference is not None:
-        found.append(Stage("reference", ("jets",), _plain(config.reference), partial(_train, config.reference)))
+        inputs = tagger_inputs(project, config.reference)
+        found.append(Stage("reference", ("jets",), inputs, partial(_train, project, config.reference)))
     student = {"student": _plain(config.student), "compress": _plain(config.compress)}
     found.append(Stage("teach", ("jets", "teacher"), {}, _teach))
     found.append(Stage("distil", ("jets", "teach"), student, partial(_distil, config.student, config.compress)))
@@ -58,12 +60,33 @@ def stages(project: ProjectFolder) -> list[Stage]:
     return found
 
 
-def train_tagger(section: TaggerSection, jets: Path | JetsFile, out: Path) -> None:
-    """Train the tagger of a section on a jets file and save it in the folder `out`."""
-    from models.training import train
+def tagger_inputs(project: ProjectFolder, section: TaggerSection) -> dict[str, Any]:
+    """What decides a tagger besides the project's jets: the config, and the content of the files that it names."""
+    inputs = _plain(section)
+    if section.start is not None:
+        path = project.folder / section.start
+        inputs["start_sha256"] = file_digest(existing_file(path / "tagger.json" if path.is_dir() else path))
+    if section.pretrain is not None and section.pretrain.jets is not None:
+        inputs["pretrain_checksum"] = JetsFile(project.folder / section.pretrain.jets).checksum
+    return inputs
+
+
+def train_tagger(section: TaggerSection, jets: Path | JetsFile, out: Path, beside: Path = Path()) -> None:
+    """Train the tagger of a section on a jets file and save it in the folder `out`, its pre-training in a folder there.
+
+    The paths that the section names are relative to the folder `beside`.
+    """
+    from models.training import load_start, pretrain, train
 
     file = jets if isinstance(jets, JetsFile) else JetsFile(jets)
-    train(section.architecture, fill_architecture(section, "project.yaml"), file.path, section.train, out)
+    config = fill_architecture(section, "project.yaml")
+    start = None
+    if section.start is not None:
+        start = load_start(section.architecture, config, beside / section.start)
+    if section.pretrain is not None:
+        source = file.path if section.pretrain.jets is None else beside / section.pretrain.jets
+        start = pretrain(section.architecture, config, source, section.pretrain, claim_folder(out) / "pretrained")
+    train(section.architecture, config, file.path, section.train, out, start)
 
 
 def distil_student(
@@ -95,8 +118,8 @@ def simulate_firmware(firmware: Path, student: Path | None = None, jets: Path | 
     return run_csim(Project.load(firmware), student, None if jets is None else JetsFile(jets).read("test"))
 
 
-def _train(section: TaggerSection, folder: Path, upstream: Folders) -> None:
-    train_tagger(section, open_jets(upstream["jets"]), folder)
+def _train(project: ProjectFolder, section: TaggerSection, folder: Path, upstream: Folders) -> None:
+    train_tagger(section, open_jets(upstream["jets"]), folder, project.folder)
 
 
 def _teach(folder: Path, upstream: Folders) -> None:

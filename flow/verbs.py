@@ -48,7 +48,7 @@ def train(options: argparse.Namespace) -> None:
 
     where = f"{options.config or 'tagware train'}: {options.section}"
     section = fill(TaggerSection, _section(options.config, options.section), where)
-    train_tagger(section, options.jets, options.out)
+    train_tagger(section, options.jets, options.out, options.config.parent if options.config else Path())
     _say(f"tagger: {options.out}")
 
 

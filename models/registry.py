@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
-from jets.config import did_you_mean
+from jets.config import did_you_mean, fill
 from jets.dataset import Jets
 from jets.errors import ConfigError
 from jets.features import PowerOfTwoScaling
@@ -55,6 +55,16 @@ class Architecture:
             remedy = did_you_mean(name, self.presets) if self.presets else "give its config instead"
             raise ConfigError(f"{self.name!r} has no preset {name!r}", None, remedy)
         return self.presets[name]()
+
+    def fill_objective(self, objective: Mapping[str, Any], where: str) -> Any:
+        """The options of its pre-training, filled from a mapping.
+
+        Raises:
+            ConfigError: it has no pre-training, an unknown key, or a value out of range.
+        """
+        if self.pretraining is None:
+            raise ConfigError(f"{self.name!r} has no pre-training", where, "leave it out or take another architecture")
+        return fill(self.pretraining.options_class, objective, where)
 
 
 @dataclass(frozen=True)
@@ -147,7 +157,13 @@ def _recurrent_reference(cell: Literal["gru", "lstm"]) -> Architecture:
     from models.teachers.recurrent import RecurrentConfig, RecurrentReference
 
     return Architecture(
-        cell, "torch", RecurrentConfig, partial(RecurrentReference, cell), _sequence_inputs, _fit_sequence_scaling
+        cell,
+        "torch",
+        RecurrentConfig,
+        partial(RecurrentReference, cell),
+        _sequence_inputs,
+        _fit_sequence_scaling,
+        {"tiny": RecurrentConfig, "published": RecurrentConfig},
     )
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jets.config import fill
 from jets.dataset import Jets, JetsFile
 from jets.errors import ConfigError, InputError, StorageError
 from jets.files import claim_folder, json_digest, read_json, replacing, write_json
@@ -86,14 +85,13 @@ def pretrain(name: str, model_config: Any, jets_file: str | Path, config: Pretra
         StorageError: `out` is not ours, or the disk is full.
     """
     design = _torch_architecture(name, model_config)
-    if design.pretraining is None:
-        raise ConfigError(f"{name!r} has no pre-training", "pretrain", "leave it out, or take another architecture")
-    options = fill(design.pretraining.options_class, config.objective, "pretrain: objective")
+    options = design.fill_objective(config.objective, "pretrain: objective")
     run = _Run(design, model_config, JetsFile(jets_file), config, None)
     if (Path(out) / "tagger.json").is_file():
         earlier = Tagger.load(out)
         if earlier.provenance.get("digest") == run.digest:
             return earlier
+    assert design.pretraining is not None
     return _run(run, design.pretraining.objectives(options), out)
 
 

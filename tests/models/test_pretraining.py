@@ -155,7 +155,7 @@ def test_pretraining_that_there_is_not_is_refused(jets_file: Path, tmp_path: Pat
     with pytest.raises(ConfigError, match="'gru' has no pre-training"):
         pretrain("gru", RecurrentConfig(), jets_file, PRETRAIN, tmp_path / "out")
     wrong = dataclasses.replace(PRETRAIN, objective={"feature_dorp": 0.1})
-    with pytest.raises(ConfigError, match="pretrain: objective: unknown key 'feature_dorp'.*'feature_drop'"):
+    with pytest.raises(ConfigError, match=r"pretrain: objective: unknown key 'feature_dorp'.*'feature_drop'"):
         pretrain("pet", PET, jets_file, wrong, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

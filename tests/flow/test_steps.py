@@ -1,0 +1,76 @@
+"""The tagger sections of a project: presets, pre-training and a start, each relative to the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flow.project import ProjectFolder
+from flow.steps import tagger_inputs, train_tagger
+from jets.dataset import JetsWriter
+from jets.errors import ConfigError, InputError
+from models.tagger import Tagger
+from tests.synthetic import synthetic_jets
+
+SIZES = "config: {width: 8, heads: 2, blocks: 1, class_blocks: 1, n_constituents: 10, neighbours: 3}"
+QUICK = "{epochs: 1, batch_size: 100, accelerator: cpu}"
+
+
+def project(folder: Path, teacher: str) -> ProjectFolder:
+    """A project with this teacher section."""
+    folder.mkdir(exist_ok=True)
+    with JetsWriter(folder / "jets.h5") as writer:
+        writer.append(synthetic_jets(400))
+    (folder / "project.yaml").write_text(f"jets: {{file: jets.h5}}\nteacher: {{{teacher}}}\n")
+    return ProjectFolder.load(folder)
+
+
+def test_a_teacher_is_pretrained_fine_tuned_and_started_from(tmp_path: Path) -> None:
+    first = project(tmp_path / "a", f"architecture: pet, {SIZES}, pretrain: {QUICK}, train: {QUICK}")
+    train_tagger(first.config.teacher, first.folder / "jets.h5", tmp_path / "teacher", first.folder)
+    pretrained = Tagger.load(tmp_path / "teacher" / "pretrained")
+    tagger = Tagger.load(tmp_path / "teacher")
+    assert pretrained.provenance["training"]["objective"] == {}
+    assert tagger.provenance["start"]["classes"] == ["QCD", "top"]
+    as_it_is = f"architecture: pet, {SIZES}, start: ../teacher, train: {{epochs: 0}}"
+    second = project(tmp_path / "b", as_it_is)
+    train_tagger(second.config.teacher, second.folder / "jets.h5", tmp_path / "same", second.folder)
+    jets = synthetic_jets(20)
+    np.testing.assert_array_equal(Tagger.load(tmp_path / "same").predict(jets), tagger.predict(jets))
+    before = tagger_inputs(second, second.config.teacher)
+    (tmp_path / "teacher" / "tagger.json").write_text("{}")
+    assert tagger_inputs(second, second.config.teacher) != before
+
+
+def test_other_jets_to_pretrain_on_decide_the_teacher(tmp_path: Path) -> None:
+    mine = project(tmp_path, f"architecture: pet, pretrain: {{jets: other.h5}}, train: {QUICK}")
+    inputs = []
+    for seed in (1, 2):
+        with JetsWriter(tmp_path / "other.h5") as writer:
+            writer.append(synthetic_jets(50, seed=seed))
+        inputs.append(tagger_inputs(mine, mine.config.teacher))
+    assert inputs[0] != inputs[1]
+
+
+def test_a_start_that_is_not_there_is_named_before_anything_runs(tmp_path: Path) -> None:
+    mine = project(tmp_path, "architecture: particle_net, preset: published, start: ParticleNet_kin.pt")
+    with pytest.raises(InputError, match=r"ParticleNet_kin\.pt: no such file"):
+        tagger_inputs(mine, mine.config.teacher)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "named"),
+    [
+        ("architecture: pet, preset: large", "'pet' has no preset 'large'; use one of tiny, published"),
+        ("architecture: pet, start: a, pretrain: {}", "takes start or pretrain, not both"),
+        ("architecture: gru, pretrain: {}", "pretrain: objective: 'gru' has no pre-training"),
+        ("architecture: pet, pretrain: {objective: {feature_dropp: 0}}", "did you mean 'feature_drop'"),
+        ("architecture: pet, config: {widht: 8}", "did you mean 'width'"),
+        ("architecture: pet, preset: published, config: {heads: 5}", "width 128 is not a multiple of heads 5"),
+    ],
+)
+def test_a_teacher_section_that_cannot_be_is_refused(teacher: str, named: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=named):
+        project(tmp_path, teacher)
