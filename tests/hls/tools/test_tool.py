@@ -144,6 +144,13 @@ def test_a_prefix_takes_the_command_word_by_word(tmp_path: Path) -> None:
     assert done.log.read_text().splitlines()[1] == f"batch mode in {tmp_path}"
 
 
+def test_a_prefix_can_source_a_script_first(tmp_path: Path) -> None:
+    (tmp_path / "settings.sh").write_text("LICENCES=here\nexport LICENCES\n")
+    prefix = ("bash", "-c", f'source {tmp_path}/settings.sh && exec "$@"', "--")
+    done = run(["sh", "-c", 'echo "$LICENCES $0"', "two words"], tmp_path, tmp_path / "a.log", 10, prefix)
+    assert done.log.read_text().splitlines()[1] == "here two words"
+
+
 def test_ssh_enters_the_folder_and_quotes_the_command(here: Path, tmp_path: Path) -> None:
     script(here, "ssh", 'echo "host $1"; cd /; shift; exec sh -c "$*"')
     folder = tmp_path / "a folder"
