@@ -13,6 +13,9 @@ from hls.rtl.casts import array, cast_one, constant
 
 Floats = NDArray[np.float64]
 
+PART_BITS = 20
+"""alkaid's solver (0.8.2) takes constants in single precision, and with 24 bits it is sometimes off by one."""
+
 KEEPS_A_SUM = ("TRN", "RND")
 """Roundings that round a sum with a multiple of the step as they round its other term."""
 
@@ -29,28 +32,42 @@ def dot_product(left: Any, right: Any, accumulator: FixedType, fused: bool) -> A
 
     `fused` products are not cast on their own, only with the sum that they are added to.
     """
-    products = [a * b for a, b in zip(left, right, strict=True)]
-    start = constant(0.0, products[0])
-    bound = sum(_magnitude(product) + accumulator.step for product in products)
-    finest = max(int(product.kif[2]) for product in products)
+    return running_sum([a * b for a, b in zip(left, right, strict=True)], accumulator, fused)
+
+
+def running_sum(terms: Sequence[Any], accumulator: FixedType, fused: bool) -> Any:
+    """The sum of values in an accumulator, starting from zero; `fused` ones are cast with the sum they are added to."""
+    bound = sum(_magnitude(term) + accumulator.step for term in terms)
+    finest = max(int(term.kif[2]) for term in terms)
     rounds = fused and finest > accumulator.fraction_bits and accumulator.rounding not in KEEPS_A_SUM
-    if _saturates(bound, accumulator) or rounds:
-        terms = products if fused else [cast_one(product, accumulator) for product in products]
-        return _in_order(start, terms, accumulator)
-    return cast_one(_tree([cast_one(product, accumulator) for product in products]), accumulator)
+    ordered = _saturates(bound, accumulator) or rounds
+    if not fused or not ordered:
+        terms = [cast_one(term, accumulator) for term in terms]
+    if ordered:
+        return _in_order(constant(0.0, terms[0]), terms, accumulator)
+    return cast_one(_tree(list(terms)), accumulator)
 
 
 def times(values: Any, weight: Floats) -> Any:
-    """values (n_in,) times constants (n_in, n_out), exactly: alkaid's solver takes them in single precision."""
-    single = weight.astype(np.float32).astype(np.float64)
-    rest = weight - single
-    return values @ single + times(values, rest) if rest.any() else values @ single
+    """values (n_in,) times constants (n_in, n_out), exactly."""
+    first, *others = _parts(weight)
+    return sum((values @ part for part in others), values @ first)
 
 
 def times_one(value: Any, factor: float) -> Any:
     """A value times a constant, exactly."""
-    single = float(np.float32(factor))
-    return value * single if single == factor else value * single + times_one(value, factor - single)
+    first, *others = (float(part) for part in _parts(np.array(factor)))
+    return sum((value * part for part in others), value * first)
+
+
+def _parts(weight: Floats) -> list[Floats]:
+    """Addends of constants, each of them multiples of one step below 2**PART_BITS of it."""
+    parts = []
+    while weight.any():
+        step = 2.0 ** (int(np.frexp(np.abs(weight).max())[1]) - PART_BITS)
+        parts.append(np.trunc(weight / step) * step)
+        weight = weight - parts[-1]
+    return parts or [weight]
 
 
 def _row(values: Any, weight: Floats, start: Floats, accumulator: FixedType) -> list[Any]:
