@@ -12,7 +12,7 @@ from hls.rtl.circuit import Circuit
 from hls.rtl.config import RtlConfig
 from hls.rtl.design import Design
 from hls.rtl.emit.blocks import Block, RecurrenceBlock, plan
-from hls.rtl.emit.buses import join, uniform
+from hls.rtl.emit.buses import Run, join, uniform
 from hls.rtl.emit.languages import LANGUAGES, Language
 from hls.rtl.emit.ports import ports, streams
 from hls.rtl.emit.stages import Pipeline
@@ -144,6 +144,8 @@ def _top(design: Design, blocks: tuple[Block, ...], language: Language) -> Itera
     yield core, language.render(f"handshake{language.suffix}", **content)
     if design.interface == "axi4stream":
         source, sink = streams(design)
-        padded = language.concatenated(["out_data", *([f"{sink.padding}'b0"] if sink.padding else [])])
+        padded = language.concatenated(
+            ["out_data", *([language.run("", Run("zeros", sink.padding))] if sink.padding else [])]
+        )
         content |= {"source": source, "sink": sink, "padded": padded}
         yield design.name, language.render(f"axi4stream{language.suffix}", **content)

@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Language:
-    """Verilog; VHDL overrides what differs.
+    """Verilog, and what VHDL has in common with it.
 
     Attributes:
         name: of the folder with our sources, and of alkaid's code generators and sources.
@@ -94,4 +94,29 @@ class Language:
         return f"{signal}[{run.low + run.count - 1}:{run.low}]"
 
 
-LANGUAGES = {"verilog": Language()}
+@dataclass(frozen=True)
+class Vhdl(Language):
+    """VHDL-2008, in which a vector may have no bits."""
+
+    name: str = "vhdl"
+    suffix: str = ".vhd"
+    header: str = ".vhd"
+
+    def range(self, bus: Bus) -> str:
+        """The bits of a bus in its declaration."""
+        return f"({bus.width - 1} downto 0)"
+
+    def concatenated(self, terms: Sequence[str]) -> str:
+        """Terms side by side, the first in the lowest bits."""
+        return " & ".join(reversed(terms)) or '""'
+
+    def run(self, signal: str, run: Run) -> str:
+        """Bits that come from one place."""
+        if run.kind == "zeros":
+            return f'"{"0" * run.count}"'
+        if run.kind == "copies":
+            return f"({run.count - 1} downto 0 => {signal}({run.low}))"
+        return f"{signal}({run.low + run.count - 1} downto {run.low})"
+
+
+LANGUAGES = {language.name: language for language in (Language(), Vhdl())}

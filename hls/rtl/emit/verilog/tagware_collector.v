@@ -20,26 +20,26 @@ module tagware_collector #(
     input [WIDTH-1:0] step_data,
     output [BEFORE+STEPS*WIDTH-1:0] collected
 );
-    localparam KEPT = BEFORE + (STEPS - 1) * WIDTH;
+    localparam KEPT_WIDTH = BEFORE + (STEPS - 1) * WIDTH;
     genvar s;
     generate
-        if (KEPT == 0) begin : nothing_kept
+        if (KEPT_WIDTH == 0) begin : nothing_kept
             assign collected = step_data;
         end else begin : kept_states
-            wire [SLOTS*KEPT-1:0] kept;
+            wire [SLOTS*KEPT_WIDTH-1:0] kept;
             for (s = 0; s < SLOTS; s = s + 1) begin : slots
-                reg [KEPT-1:0] states;
-                wire [KEPT+WIDTH-1:0] shifted = {step_data, states};
+                reg [KEPT_WIDTH-1:0] states;
+                wire [KEPT_WIDTH+WIDTH-1:0] shifted = {step_data, states};
                 wire opened = BEFORE > 0 && open_valid && open_slot == s;
-                wire [KEPT+OPEN-1:0] start = {open_data, {KEPT{1'b0}}};
+                wire [KEPT_WIDTH+OPEN-1:0] start = {open_data, {KEPT_WIDTH{1'b0}}};
                 always @(posedge clk)
                     if (enable) begin
-                        if (opened) states <= start[OPEN+:KEPT];
-                        else if (step_valid && step_slot == s) states <= shifted[WIDTH+:KEPT];
+                        if (opened) states <= start[OPEN+:KEPT_WIDTH];
+                        else if (step_valid && step_slot == s) states <= shifted[WIDTH+:KEPT_WIDTH];
                     end
-                assign kept[s*KEPT+:KEPT] = states;
+                assign kept[s*KEPT_WIDTH+:KEPT_WIDTH] = states;
             end
-            assign collected = {step_data, kept[step_slot*KEPT+:KEPT]};
+            assign collected = {step_data, kept[step_slot*KEPT_WIDTH+:KEPT_WIDTH]};
         end
     endgenerate
 endmodule

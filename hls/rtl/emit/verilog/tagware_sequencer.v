@@ -27,8 +27,8 @@ module tagware_sequencer #(
     output next_valid,
     output [NEXT-1:0] next_data
 );
-    localparam KEPT = (STEPS - 1) * WIDTH + REST;
-    localparam KEPT_BITS = KEPT > 0 ? KEPT : 1;
+    localparam KEPT_WIDTH = (STEPS - 1) * WIDTH + REST;
+    localparam KEPT_PORT = KEPT_WIDTH > 0 ? KEPT_WIDTH : 1;
     localparam COUNT_BITS = $clog2(STEPS + 1);
     localparam PLACE = 1 + COUNT_BITS + SLOT_BITS;
     localparam [COUNT_BITS-1:0] AFTER_FIRST = STEPS - 1;
@@ -55,7 +55,7 @@ module tagware_sequencer #(
     wire [COUNT_BITS-1:0] still_left = running ? left - 1'b1 : AFTER_FIRST;
     wire [(TURN+1)*PLACE-1:0] turned = {slot, still_left, running || accept, places};
 
-    wire [SLOTS*KEPT_BITS-1:0] kept;
+    wire [SLOTS*KEPT_PORT-1:0] kept;
     genvar s;
     generate
         for (s = 0; s < SLOTS; s = s + 1) begin : slots
@@ -63,17 +63,17 @@ module tagware_sequencer #(
             always @(posedge clk)
                 if (rst) taken[s] <= 1'b0;
                 else if (enable && mine && (accept || leaving)) taken[s] <= accept;
-            if (KEPT > 0) begin : kept_data
-                reg [KEPT-1:0] rest;
-                wire [KEPT+WIDTH-1:0] shifted = accept ? in_data : {{WIDTH{1'b0}}, rest};
-                always @(posedge clk) if (enable && mine && (accept || running)) rest <= shifted[KEPT+WIDTH-1:WIDTH];
-                assign kept[s*KEPT_BITS+:KEPT_BITS] = rest;
+            if (KEPT_WIDTH > 0) begin : kept_data
+                reg [KEPT_WIDTH-1:0] rest;
+                wire [KEPT_WIDTH+WIDTH-1:0] shifted = accept ? in_data : {{WIDTH{1'b0}}, rest};
+                always @(posedge clk) if (enable && mine && (accept || running)) rest <= shifted[KEPT_WIDTH+WIDTH-1:WIDTH];
+                assign kept[s*KEPT_PORT+:KEPT_PORT] = rest;
             end else begin : nothing_kept
                 assign kept[s] = 1'b0;
             end
         end
     endgenerate
-    wire [KEPT_BITS-1:0] own_kept = kept[own_slot*KEPT_BITS+:KEPT_BITS];
+    wire [KEPT_PORT-1:0] own_kept = kept[own_slot*KEPT_PORT+:KEPT_PORT];
 
     always @(posedge clk)
         if (rst) places <= {TURN * PLACE{1'b0}};
