@@ -15,6 +15,7 @@ from hls.cosim.self_test import check
 from hls.cosim.simulator import Simulator
 from hls.cosim.vectors import Stimuli, code_ranges
 from hls.cosim.verilator import find_verilator
+from hls.cosim.vhdl import build, find_vhdl_simulator
 from hls.rtl.design import Bus, Design
 from jets.errors import ConfigError, DataError
 from jets.files import claim_folder, replacing
@@ -72,6 +73,8 @@ def cosim(design: Design, vectors: Stimuli | Codes, expected: Codes, config: Cos
 
 
 def _simulator(design: Design, config: CosimConfig, folder: Path) -> Simulator:
+    if design.language == "vhdl":
+        return build(find_vhdl_simulator(), design, folder, config.trace != "none", config.timeout_s)
     verilator = find_verilator()
     check(verilator)
     return verilator.build(design, folder, config.trace, config.timeout_s)
