@@ -18,7 +18,7 @@ from hls.cosim.verilator import find_verilator
 from hls.cosim.vhdl import build, find_vhdl_simulator
 from hls.rtl.design import Bus, Design
 from jets.errors import ConfigError, DataError
-from jets.files import claim_folder, replacing
+from jets.files import claim_folder, replacing, replacing
 
 RESULT, OUTPUTS = "cosim.json", "outputs.npy"
 
@@ -68,6 +68,8 @@ def cosim(design: Design, vectors: Stimuli | Codes, expected: Codes, config: Cos
         stressed=None if stressed is None else stressed.result(),
         build_seconds=build_seconds,
     )
+    with replacing(folder / OUTPUTS) as temporary, open(temporary, "wb") as file:
+        np.save(file, stream.got)
     result.save(folder / RESULT)
     return result
 

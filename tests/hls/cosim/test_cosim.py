@@ -11,7 +11,7 @@ import pytest
 
 from hls.cosim import CosimConfig, CosimResult, Stimuli, cosim, stimuli
 from hls.cosim.bench import Bench
-from hls.cosim.cosim import RESULT
+from hls.cosim.cosim import OUTPUTS, RESULT
 from hls.cosim.verilator import find_verilator
 from jets.errors import ConfigError, DataError, StorageError, ToolFailed
 from tests.hls.cosim.small_designs import bus, pairs, product_sum, quadruples, sum_difference
@@ -40,6 +40,7 @@ def test_a_right_design_agrees_in_every_bit_and_cycle(simulators: Path) -> None:
     assert result.stressed.n_cycles > 1.5 * result.stream.n_cycles
     assert result.exactness() == {"n_vectors": N_JETS, "n_mismatch": 0}
     assert CosimResult.load(simulators / RESULT) == result
+    assert np.array_equal(np.load(simulators / OUTPUTS), pairs(N_JETS)[1])
 
 
 def test_a_stream_of_beats_agrees_and_survives_a_reset_within_a_jet(simulators: Path) -> None:
