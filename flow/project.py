@@ -53,6 +53,11 @@ class TaggerSection:
     def __post_init__(self) -> None:
         if self.start is not None and self.pretrain is not None:
             raise ConfigError("takes start or pretrain, not both", None, "leave one out")
+        from_nothing = self.start is None and self.pretrain is None
+        if from_nothing and (self.train.epochs == 0 or self.train.output == "keep"):
+            raise ConfigError(
+                "train: epochs: 0 and output: keep need start or pretrain", None, "name what it starts from"
+            )
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,22 @@ def _pet() -> Architecture:
     )
 
 
+def _omnilearned() -> Architecture:
+    from models.teachers import omnilearned as module
+
+    sizes = module.OmniLearnedConfig
+    return Architecture(
+        "omnilearned",
+        "torch",
+        sizes,
+        module.OmniLearned,
+        module.omnilearned_inputs,
+        _fixed_scaling,
+        _presets(sizes) | {"small": sizes.published, "medium": sizes.medium, "large": sizes.large},
+        read_checkpoint=module.read_omnilearned_checkpoint,
+    )
+
+
 def _presets(config_class: Any) -> dict[str, Callable[[], Any]]:
     """The defaults are the tiny sizes."""
     return {"tiny": config_class, "published": config_class.published}
@@ -191,6 +207,7 @@ _ARCHITECTURES: Mapping[str, Callable[[], Architecture]] = {
     "particle_transformer": _particle_transformer,
     "particle_net": _particle_net,
     "pet": _pet,
+    "omnilearned": _omnilearned,
     "gru": partial(_recurrent_reference, "gru"),
     "lstm": partial(_recurrent_reference, "lstm"),
     "recurrent_student": _recurrent_student,
