@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from hls.hardware import HardwareRow
 from hls.rtl.design import Design
+from hls.rtl.emit.ports import ports
 from hls.tools.adapter import Adapter, render, timing_note
 from hls.tools.reports.quartus import parse_fit, parse_sta
 from hls.tools.reports.reading import check_written, read_report
+from hls.tools.sources import VHDL, cycles_of, header_folders, source_files
 from hls.tools.tool import Program, Tool, find
-from hls.tools.vivado import CLOCKS, RTL, cycles_of
 from jets.errors import ConfigError
 
 QUARTUS = Program("quartus_sh", "Intel Quartus Prime, and add its bin folder to PATH", "17.0")
-ASSIGNMENTS = {".v": "VERILOG_FILE", ".sv": "SYSTEMVERILOG_FILE", ".vhd": "VHDL_FILE"}
+ASSIGNMENTS = {".v": "VERILOG_FILE", ".sv": "SYSTEMVERILOG_FILE", VHDL: "VHDL_FILE"}
 REPORTS = "output_files"
 SYNTHESIZED = "synthesized"
 """Written by our script: the report of synthesis is called differently in every edition."""
@@ -47,13 +48,13 @@ class Quartus(Adapter):
         design = self.design
         if self.part.startswith("xc"):
             raise ConfigError(f"part {self.part!r} is AMD's", None, "set part to an Intel device, e.g. 10CX220YF780E5G")
-        files = {f"{RTL}/{name}": text.encode() for name, text in design.files.items()}
+        files = source_files(design)
         suffixes = [(Path(name).suffix, name) for name in files]
-        sources = [(ASSIGNMENTS[suffix], name) for suffix, name in suffixes if suffix in ASSIGNMENTS]
-        values = {
+        values: dict[str, Any] = {
             **self.values,
-            "clock": CLOCKS[design.interface],
-            "sources": sources,
+            "clock": ports(design)[0].name,
+            "sources": [(ASSIGNMENTS[suffix], name) for suffix, name in suffixes if suffix in ASSIGNMENTS],
+            "header_folders": header_folders(files),
             "reports": REPORTS,
             "synthesized": SYNTHESIZED,
         }

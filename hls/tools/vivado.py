@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 
 from hls.hardware import HardwareRow
 from hls.rtl.design import Design
+from hls.rtl.emit.ports import ports
 from hls.tools.adapter import Adapter, render, timing_note
 from hls.tools.reports.hls import parse_csynth
 from hls.tools.reports.reading import check_written, read_report
 from hls.tools.reports.vivado import Instance, parse_hierarchy, parse_timing_summary, parse_utilization
+from hls.tools.sources import HEADERS, VHDL, cycles_of, header_folders, source_files
 from hls.tools.tool import Program, Tool, find
 from hls.tools.vitis_hls import VitisHls, numbers_of
 from hls.tools.vivado_hls import VivadoHls
@@ -20,10 +22,8 @@ from jets.errors import ConfigError
 
 VIVADO = Program("vivado", "AMD Vivado, and source its settings64.sh", "2019.1", version_arguments=("-version",))
 KINDS = {"synthesis": "synthesis", "implementation": "vendor"}
-CLOCKS = {"handshake": "clk", "axi4stream": "aclk"}
-RTL, CSYNTH = "rtl", "csynth.xml"
-READERS = {".v": "read_verilog", ".sv": "read_verilog -sv", ".vhd": "read_vhdl -vhdl2008", ".mem": "read_mem"}
-HEADERS = (".vh", ".svh")
+CSYNTH = "csynth.xml"
+READERS = {".v": "read_verilog", ".sv": "read_verilog -sv", VHDL: "read_vhdl -vhdl2008", ".mem": "read_mem"}
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Vivado(Adapter):
     def files(self) -> dict[str, bytes]:
         """The RTL, the clock constraint, and a script for each step."""
         if isinstance(self.target, Design):
-            files = {f"{RTL}/{name}": text.encode() for name, text in self.target.files.items()}
-            clock = CLOCKS[self.target.interface]
+            files, clock = source_files(self.target), ports(self.target)[0].name
         else:
             files, clock = self._hls_files(), "ap_clk"
         values: dict[str, Any] = {**self.values, "clock": clock, "sources": rtl_sources(files)}
+        values |= {"header_folders": header_folders(files), "is_stream": clock == "aclk"}
         values["packaged"] = [name for name in files if Path(name).suffix in (*READERS, *HEADERS)]
-        values |= {"is_stream": clock == CLOCKS["axi4stream"], "is_vhdl": any(n.endswith(".vhd") for n in files)}
+        values["is_vhdl"] = any(name.endswith(VHDL) for name in files)
         files["clock.xdc"] = render("clock.xdc.j2", **values)
         for step in self.steps:
             files[f"{step}.tcl"] = render(f"vivado_{step}.tcl.j2", **values)
@@ -86,7 +86,7 @@ class Vivado(Adapter):
         """
         return read_report(self.work / f"{step}_hierarchy.rpt", parse_hierarchy)
 
-    def _cycles(self) -> dict[str, int | None]:
+    def _cycles(self) -> Mapping[str, int | None]:
         if isinstance(self.target, Design):
             return cycles_of(self.target)
         numbers = numbers_of(read_report(self.work / CSYNTH, parse_csynth))
@@ -97,17 +97,12 @@ class Vivado(Adapter):
         for hls in (kind(self.target, self.config, self.root) for kind in (VitisHls, VivadoHls)):
             if hls.is_synthesized():
                 verilog = sorted(path for path in (hls.solution / "syn/verilog").iterdir() if path.is_file())
-                files = {f"{RTL}/" * (path.suffix in READERS) + path.name: path.read_bytes() for path in verilog}
+                files = {"rtl/" * (path.suffix in READERS) + path.name: path.read_bytes() for path in verilog}
                 return {**files, CSYNTH: check_written(hls.csynth_report).read_bytes()}
         remedy = "run the step csynth of vitis_hls or vivado_hls in the same folder first"
         raise ConfigError("there is no RTL of this firmware project", self.root, remedy)
 
 
 def rtl_sources(files: Mapping[str, bytes]) -> list[tuple[str, str]]:
-    """Vivado's command and the path of every source; headers and others are found beside them."""
+    """Vivado's command and the path of every source; headers are found by their folders."""
     return [(READERS[Path(name).suffix], name) for name in files if Path(name).suffix in READERS]
-
-
-def cycles_of(design: Design) -> dict[str, int | None]:
-    """The cycles of a design, which its scheduler fixes."""
-    return {"latency_cycles": design.latency_cycles, "initiation_interval": round(design.interval_cycles)}

@@ -60,7 +60,7 @@ def project(tmp_path: Path) -> Project:
 def design() -> Design:
     """A register as a stream, with a header beside it."""
     bus = Bus((Element(0, 8, 4, True),))
-    files = {"top.v": '`include "parameters.vh"\nmodule top(input aclk); endmodule\n', "parameters.vh": "// none\n"}
+    files = {"rtl/top.v": "module top(input aclk); endmodule\n", "rtl/top_parameters.vh": "// none\n", "top.xdc": ""}
     return Design("top", "verilog", "axi4stream", 1, 5.0, PART, bus, bus, 84, 80.4, (), files)
 
 
@@ -150,18 +150,24 @@ def test_vivado_synthesizes_and_implements_a_design(
     assert [row.note for row in rows] == ["timing not met, slack -1.25 ns", None]
     routed = rows[1]
     assert (routed.lut, routed.ff, routed.dsp, routed.bram) == (21734, 4864, 60, 25)
-    assert (routed.latency_cycles, routed.initiation_interval, routed.latency_ns) == (84, 80, 420.0)
+    assert (routed.latency_cycles, routed.initiation_interval, routed.latency_ns) == (84, 81, 420.0)
     checked(top_report, rows)
     assert (tmp_path / "vivado/clock.xdc").read_text() == "create_clock -name aclk -period 5.0 [get_ports aclk]\n"
     script = (tmp_path / "vivado/synthesis.tcl").read_text()
-    assert "read_verilog {rtl/top.v}" in script and "parameters.vh" not in script
+    assert "read_verilog {rtl/top.v}" in script and "-include_dirs {rtl}" in script and "parameters.vh" not in script
     assert Vivado(design, VendorConfig(), tmp_path).hierarchy("implementation")[0].lut == 21734
 
 
-def test_vivado_reads_vhdl_and_constrains_a_handshake(design: Design, tmp_path: Path) -> None:
-    vhdl = replace(design, language="vhdl", interface="handshake", files={"top.vhd": "entity top is end entity;\n"})
+def test_vivado_reads_vhdl_in_the_order_of_use_and_constrains_a_handshake(design: Design, tmp_path: Path) -> None:
+    files = {
+        "rtl/a.vhd": "entity a is end;\narchitecture x of a is begin c0: entity work.c; end;\n",
+        "rtl/b.vhd": "package b is end package;\nENTITY d IS END;\n",
+        "rtl/c.vhd": "use work.b.all;\nentity c is end;\narchitecture x of c is begin d0: entity Work.D; end;\n",
+    }
+    vhdl = replace(design, name="a", language="vhdl", interface="handshake", files=files)
     run_steps(vhdl, "vivado", ["synthesis"], VendorConfig(), tmp_path)
-    assert "read_vhdl -vhdl2008 {rtl/top.vhd}" in (tmp_path / "vivado/synthesis.tcl").read_text()
+    lines = (tmp_path / "vivado/synthesis.tcl").read_text().splitlines()
+    assert lines[1:4] == [f"read_vhdl -vhdl2008 {{rtl/{name}.vhd}}" for name in "bca"]
     assert "[get_ports clk]" in (tmp_path / "vivado/clock.xdc").read_text()
 
 
@@ -187,7 +193,7 @@ def test_vivado_packages_a_stream_as_ip(design: Design, tmp_path: Path, calls: P
     assert (tmp_path / "vivado/ip/component.xml").is_file()
     script = (tmp_path / "vivado/package.tcl").read_text()
     assert "foreach bus {s_axis m_axis}" in script and "-clock aclk" in script
-    assert "add_files -norecurse {rtl/parameters.vh}" in script
+    assert "add_files -norecurse {rtl/top_parameters.vh}" in script
     run_steps(replace(design, interface="handshake"), "vivado", ["package"], VendorConfig(), tmp_path)
     assert "s_axis" not in (tmp_path / "vivado/package.tcl").read_text()
 
@@ -208,7 +214,7 @@ def test_quartus_fits_a_design(design: Design, tmp_path: Path, calls: Path, top_
     assert row.note == "1930 ALM, timing not met, slack -2.6 ns"
     checked(top_report, rows)
     script = (tmp_path / "quartus/synthesis.tcl").read_text()
-    assert f"DEVICE {INTEL}" in script and "VERILOG_FILE {rtl/top.v}" in script
+    assert f"DEVICE {INTEL}" in script and "VERILOG_FILE {rtl/top.v}" in script and "SEARCH_PATH rtl" in script
     assert "VIRTUAL_PIN OFF -to aclk" in script
 
 
@@ -229,7 +235,7 @@ def test_a_change_starts_the_steps_over(
     if change == "version":
         monkeypatch.setenv("FAKE_FAILURE", "old")
         monkeypatch.setattr("hls.tools.vivado.VIVADO", replace(VIVADO, oldest=None))
-    other = replace(design, files={"top.v": "module top; endmodule\n"}) if change == "source" else design
+    other = replace(design, files={"rtl/top.v": "module top; endmodule\n"}) if change == "source" else design
     config = VendorConfig(clock_ns=4.0) if change == "option" else VendorConfig()
     run_steps(other, "vivado", ["synthesis"], config, tmp_path)
     assert len(logged(calls)) == 2 and not (tmp_path / "vivado/left over").exists()
