@@ -22,8 +22,8 @@ ROUNDINGS: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = 
     "RND_MIN_INF": lambda codes: np.ceil(codes - 0.5),
     "RND_CONV": np.rint,
 }
-"""How each mode makes an integer of a number: towards minus infinity or zero, or to the nearest, with a half up, towards
-zero, away from zero, down or to the even one."""
+"""How each mode makes an integer of a number: towards minus infinity, towards zero, or to the nearest one, with a half
+up, towards zero, away from zero, down, or to the even one."""
 
 _PATTERN = re.compile(r"(?:ap_)?(u?)fixed<(\d+),\s*(-?\d+)(?:,\s*(?:AP_)?(\w+))?(?:,\s*(?:AP_)?(\w+))?(?:,\s*\d+)?>")
 

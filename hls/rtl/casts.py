@@ -36,7 +36,7 @@ def cast_one(value: Any, fixed: FixedType) -> Any:
     if value.low == value.high:
         return constant(float(fixed.cast(np.array(value.low))), value)
     bits = _sign_integer_fraction(fixed)
-    value = _apart(value, fixed.fraction_bits + 1)
+    value = apart(value, fixed.fraction_bits + 1)
     saturates = fixed.overflow != "WRAP"
     if fixed.rounding in ALKAID_ROUNDINGS and (not saturates or _alkaid_saturates(fixed)):
         return value.quantize(*bits, fixed.overflow, fixed.rounding)
@@ -52,8 +52,8 @@ def _alkaid_saturates(fixed: FixedType) -> bool:
     return fixed.overflow in ALKAID_OVERFLOWS and fixed.width <= CONSTANT_BITS
 
 
-def _apart(value: Any, fraction_bits: int) -> Any:
-    """The same value, to which a constant of so many bits can be added: alkaid joins it to one that was added before."""
+def apart(value: Any, fraction_bits: int) -> Any:
+    """The same value, for a constant to be added exactly: alkaid joins it to one that was added before."""
     sign, integer, finest = (int(bits) for bits in value.kif)
     if value.opr != "cadd" or integer + max(finest, fraction_bits) < CONSTANT_BITS:
         return value
@@ -111,8 +111,24 @@ def at_least(value: Any, limit: float) -> Any:
     if value.low >= limit or value.high < limit:
         return constant(float(value.low >= limit), value)
     lowest = math.ceil(limit / value.step) * value.step
-    # alkaid (0.8.2) takes the sign of a wrapped value for that of its negative, where the negative steers a choice.
-    return (_apart(value, int(value.kif[2])) - lowest).is_negative() ^ 1.0
+    if lowest == 0.0:
+        return negative(value) ^ 1.0
+    return (apart(value, int(value.kif[2])) - lowest).is_negative() ^ 1.0
+
+
+def negative(value: Any) -> Any:
+    """1 where a value is below zero, 0 elsewhere."""
+    if value.opr == "wrap" and value._factor < 0 and value.low < 0 < value.high:
+        # alkaid (0.8.2) takes the sign of a wrapped value for that of its negative, where it steers a choice.
+        return at_least(-value, value.step)
+    return value.is_negative()
+
+
+def clamped(value: Any, low: float, high: float) -> Any:
+    """A value where it is within limits, and the next of them elsewhere."""
+    if value.low >= low and value.high <= high:
+        return value
+    return apart(value, int(value.kif[2])).max_of(low).min_of(high)
 
 
 def choose(condition: Any, yes: Any, no: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hls.fixed_point import FixedType
-from hls.rtl.casts import array, cast_one, constant
+from hls.rtl.casts import array, cast_one, constant, each
 
 Floats = NDArray[np.float64]
 
@@ -50,14 +50,29 @@ def running_sum(terms: Sequence[Any], accumulator: FixedType, fused: bool) -> An
 
 def times(values: Any, weight: Floats) -> Any:
     """values (n_in,) times constants (n_in, n_out), exactly."""
-    first, *others = _parts(weight)
-    return sum((values @ part for part in others), values @ first)
+    values = each(values, independent)
+    first, *others = (each(values @ part, independent) for part in _parts(weight))
+    return sum(others, first)
 
 
 def times_one(value: Any, factor: float) -> Any:
     """A value times a constant, exactly."""
-    first, *others = (float(part) for part in _parts(np.array(factor)))
-    return sum((value * part for part in others), value * first)
+    value = independent(value)
+    first, *others = (independent(value * float(part)) for part in _parts(np.array(factor)))
+    return sum(others, first)
+
+
+def independent(value: Any) -> Any:
+    """The same value, of which alkaid forgets what it is a sum of.
+
+    It keeps the factors of what a value is made of, and reads the value's lowest bit from them in single precision:
+    where they have more bits, as after several layers, the lowest bits would be lost.
+    """
+    from alkaid.trace.affine_interval import AffineInterval
+
+    if value.low == value.high:
+        return value
+    return value._with(_affine=AffineInterval.new(value.qint), renew_id=False)
 
 
 def _parts(weight: Floats) -> list[Floats]:

@@ -32,6 +32,15 @@ def fixed_type(node: Any, role: str, precision: Any) -> FixedType:
     except ValueError:
         remedy = "give it a fixed<…> precision; a cast in hls/rtl/casts.py would add others"
         raise refuse(node, f"its {role} type {precision} is not traced", remedy) from None
+    return check_modes(node, role, fixed)
+
+
+def check_modes(node: Any, role: str, fixed: FixedType) -> FixedType:
+    """A type with modes that are traced.
+
+    Raises:
+        InputError: its rounding or overflow mode is another one.
+    """
     for mode, known in ((fixed.rounding, ROUNDINGS), (fixed.overflow, OVERFLOWS)):
         if mode not in known:
             remedy = f"use one of {', '.join(known)}; a cast in hls/rtl/casts.py would add it"

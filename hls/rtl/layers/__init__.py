@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hls.rtl.layers.activation import activation
+from hls.rtl.layers.activation import activation, hard, parametrized, prelu, unary_table
 from hls.rtl.layers.convolution import convolution
 from hls.rtl.layers.dense import dense
 from hls.rtl.layers.einsum import einsum, einsum_dense
 from hls.rtl.layers.merge import concatenate, dot, merge
 from hls.rtl.layers.moving import cropping, reshape, resize, transpose, zero_padding
+from hls.rtl.layers.pooling import global_pooling, pooling
+from hls.rtl.layers.quantizer import quantizer
 from hls.rtl.layers.scale import scale
+from hls.rtl.layers.softmax import softmax
 
 LAYERS: Mapping[str, Callable[[Any, list[Any]], Any]] = {
     "Activation": activation,
@@ -30,12 +33,22 @@ LAYERS: Mapping[str, Callable[[Any, list[Any]], Any]] = {
     "Dot": dot,
     "Einsum": einsum,
     "EinsumDense": einsum_dense,
+    "FixedPointQuantizer": quantizer,
+    "GlobalPooling1D": global_pooling,
+    "GlobalPooling2D": global_pooling,
+    "HardActivation": hard,
     "Merge": merge,
+    "PReLU": prelu,
+    "ParametrizedActivation": parametrized,
     "PointwiseConv1D": convolution,
     "PointwiseConv2D": convolution,
+    "Pooling1D": pooling,
+    "Pooling2D": pooling,
     "Reshape": reshape,
     "Resize": resize,
+    "Softmax": softmax,
     "Transpose": transpose,
+    "UnaryLUT": unary_table,
     "ZeroPadding1D": zero_padding,
     "ZeroPadding2D": zero_padding,
 }

@@ -12,6 +12,7 @@ import pytest
 from hls.convert.graph import quiet
 from hls.fixed_point import FixedType
 from hls.rtl import trace
+from hls.rtl.refusal import fixed_type
 from jets.errors import InputError, ToolNotFound
 from tests.hls.rtl.firmware import build_chain, graph_of
 from tests.hls.students import build_student
@@ -32,7 +33,6 @@ def refusal(graph: Any) -> str:
 @pytest.mark.parametrize(
     ("layer", "types", "named"),
     [
-        ("relu_0", {"result": FixedType(8, 3, False, "TRN", "WRAP_SM")}, "WRAP_SM"),
         ("scores_q", {"result": FixedType(40, 6), "table": FixedType(40, 6)}, "table"),
     ],
 )
@@ -40,6 +40,12 @@ def test_a_type_that_is_not_traced(student: Any, layer: str, types: dict[str, Fi
     changes: dict[str, Any] = {"activation": "tanh", "table_size": 1024} if named == "table" else {}
     message = refusal(graph_of(student, {layer: {**changes, "types": types}}))
     assert f"layer '{layer}'" in message and named in message
+
+
+def test_an_overflow_mode_that_hls4ml_cannot_write_either(student: Any) -> None:
+    node = graph_of(student).graph["relu_0"]
+    with pytest.raises(InputError, match=r"layer 'relu_0' .*mode WRAP_SM of its result type .* use one of WRAP, SAT"):
+        fixed_type(node, "result", "ap_fixed<8,3,AP_TRN,AP_WRAP_SM,1>")
 
 
 def test_a_strategy_that_is_not_traced(student: Any) -> None:
@@ -57,8 +63,8 @@ def test_a_strategy_that_is_not_traced(student: Any) -> None:
         ("rnn", "return_state", True),
         ("rnn", "pytorch", True),
         ("rnn", "recurrent_activation", "relu"),
-        ("rnn", "table_size", 1000),
-        ("relu_0", "activation", "softplus"),
+        ("rnn", "table_size", 1),
+        ("relu_0", "activation", "silu"),
     ],
 )
 def test_an_option_that_is_not_traced(layer: str, attribute: str, value: Any) -> None:

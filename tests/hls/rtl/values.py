@@ -37,7 +37,7 @@ def some_values(fixed: FixedType, near: Floats, n: int = 300) -> Floats:
     lowest, highest = _lowest(fixed), _lowest(fixed) + 2**fixed.width - 1
     codes = np.random.default_rng(0).integers(lowest, highest, n, endpoint=True)
     nearby = (np.floor(near / fixed.step)[:, None] + np.arange(-2, 4)).ravel()
-    return np.clip(np.concatenate([codes, nearby, [lowest, highest]]), lowest, highest) * fixed.step
+    return np.asarray(np.clip(np.concatenate([codes, nearby, [lowest, highest]]), lowest, highest) * fixed.step)
 
 
 def _lowest(fixed: FixedType) -> int:
