@@ -49,10 +49,12 @@ class Quartus(Adapter):
         if self.part.startswith("xc"):
             raise ConfigError(f"part {self.part!r} is AMD's", None, "set part to an Intel device, e.g. 10CX220YF780E5G")
         files = source_files(design)
+        clock, *others = ports(design)
         suffixes = [(Path(name).suffix, name) for name in files]
         values: dict[str, Any] = {
             **self.values,
-            "clock": ports(design)[0].name,
+            "clock": clock.name,
+            "virtual": [port.name if port.width == 1 else f"{port.name}[*]" for port in others],
             "sources": [(ASSIGNMENTS[suffix], name) for suffix, name in suffixes if suffix in ASSIGNMENTS],
             "header_folders": header_folders(files),
             "reports": REPORTS,

@@ -116,12 +116,14 @@ def test_the_scripts_ask_for_the_part_and_the_clock(project: Project, tmp_path: 
     assert "set_clock_uncertainty 12.5% default" in script and "{" not in script.replace("catch {", "")
 
 
-def test_an_old_vitis_run_gives_way_to_vitis_hls(project: Project, tmp_path: Path, calls: Path) -> None:
+def test_an_old_vitis_run_gives_way_to_vitis_hls(
+    project: Project, tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = tmp_path / "old/vitis-run"
     old.parent.mkdir()
     old.write_text("#!/bin/sh\necho '****** vitis-run v2023.2 (64-bit)'\n")
     old.chmod(0o755)
-    os.environ["PATH"] = f"{old.parent}{os.pathsep}{os.environ['PATH']}"  # restored with the fixture's own
+    monkeypatch.setenv("PATH", f"{old.parent}{os.pathsep}{os.environ['PATH']}")
     (row,) = run_steps(project, "vitis_hls", ["csynth"], VendorConfig(), tmp_path)
     assert row.tool_version == "2023.2" and logged(calls) == [["vitis_hls", "-f", "csynth.tcl"]]
 
@@ -215,7 +217,8 @@ def test_quartus_fits_a_design(design: Design, tmp_path: Path, calls: Path, top_
     checked(top_report, rows)
     script = (tmp_path / "quartus/synthesis.tcl").read_text()
     assert f"DEVICE {INTEL}" in script and "VERILOG_FILE {rtl/top.v}" in script and "SEARCH_PATH rtl" in script
-    assert "VIRTUAL_PIN OFF -to aclk" in script
+    assert "VIRTUAL_PIN ON -to {s_axis_tdata[*]}" in script and "VIRTUAL_PIN ON -to {m_axis_tready}" in script
+    assert "{aclk}" not in script
 
 
 def test_a_step_that_is_done_is_not_run_again(project: Project, tmp_path: Path, calls: Path) -> None:
