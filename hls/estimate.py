@@ -47,7 +47,7 @@ class LayerEstimate:
         multiplications: number of products per jet.
         dsp: slices of the multipliers that are too wide for LUTs.
         lut_ebops: EBOPs of the multipliers that are not.
-        table_bits: bits of a gate table, each read by `table_reads` ports.
+        table_bits: bits of a gate table, or of the tables of one unit, each read by `table_reads` ports.
     """
 
     name: str
@@ -115,11 +115,8 @@ def ebops(graph: Any) -> float:
 def layer_estimates(graph: Any) -> list[LayerEstimate]:
     """The estimate of each layer that multiplies."""
     clock_ns = float(graph.config.get_config_value("ClockPeriod"))
-    return [
-        _recurrent(node, clock_ns) if node.class_name in GATES else _dense(node, clock_ns)
-        for node in graph.get_layers()
-        if node.class_name in (*GATES, "Dense")
-    ]
+    kinds = {"Dense": _dense, "GRU": _recurrent, "LSTM": _recurrent, "ExactGRU": _exact, "ExactLSTM": _exact}
+    return [kinds[node.class_name](node, clock_ns) for node in graph.get_layers() if node.class_name in kinds]
 
 
 def constant_bits(values: NDArray[Any], fraction_bits: int) -> NDArray[np.int64]:
@@ -195,6 +192,45 @@ def _recurrent(node: Any, clock_ns: float) -> LayerEstimate:
         table_bits=int(node.get_attr("table_size")) * table.width,
         table_reads=reads * copies,
     )
+
+
+def _exact(node: Any, clock_ns: float) -> LayerEstimate:
+    """A recurrent layer of docs/recurrent.md: every product has its multiplier, every gate a table of its own."""
+    units, steps = int(node.get_attr("n_out")), int(node.get_attr("n_timesteps"))
+    types = {role.removesuffix("_t"): _fixed(named) for role, named in node.types.items()}
+    state, value = _fixed(node.get_output_variable().type), _fixed(node.get_input_variable().type)
+    kind = node.class_name.removeprefix("Exact")
+    parts = [_matrix(node, "weight", value, 1), _matrix(node, "recurrent_weight", state, 1)]
+    for gate, bits in _exact_products(node, types, state):
+        total = float(units * types[gate].width * bits)
+        dsp = units * multiplier_dsps(types[gate].width, bits)
+        parts.append((total, units, dsp, 0.0 if dsp else total))
+    total, count, dsp, in_luts = (sum(column) for column in zip(*parts, strict=True))
+    step = recurrent_step_cycles(kind, max(int(node.get_attr("n_in")), units) + 1, 1, clock_ns)
+    copies = 1 if node.get_attr("static") else steps
+    tables = [role for role in types if f"{role}_sum" in types]
+    return LayerEstimate(
+        name=node.name,
+        ebops=total * copies,
+        multiplications=int(count) * steps,
+        dsp=int(dsp) * copies,
+        lut_ebops=in_luts * copies,
+        latency_cycles=steps * step,
+        initiation_interval=steps * step if copies == 1 else 1,
+        table_bits=sum(2 ** types[f"{role}_sum"].width * types[role].width for role in tables),
+        table_reads=units * copies,
+    )
+
+
+def _exact_products(node: Any, types: dict[str, FixedType], state: FixedType) -> list[tuple[str, int]]:
+    """The gates that multiply in an exact cell, and the width of what they multiply."""
+    if node.class_name == "ExactLSTM":
+        widths = {"forget": "cell_state", "enter": "candidate", "leave": "squashed"}
+        return [(gate, types[role].width) for gate, role in widths.items()]
+    difference = max(state.integer, types["candidate"].integer) + 1
+    difference += max(state.fraction_bits, types["candidate"].fraction_bits)
+    inner = types["recurrent_sum"].width if node.get_attr("reset_after") else state.width
+    return [("update", difference), ("reset", inner)]
 
 
 def _gate_products(

@@ -50,7 +50,7 @@ def recurrent_layer(cell: str, units: int = 4, types: Mapping[str, Any] | None =
     from models.students.exact.recurrent import ExactGRU, ExactLSTM
 
     types = types_of(cell, options.get("reset_after", True)) if types is None else types
-    return (ExactGRU if cell == "gru" else ExactLSTM)(units, types, name="rnn", **options)
+    return (ExactGRU if cell == "gru" else ExactLSTM)(units, types, **{"name": "rnn", **options})
 
 
 def build_exact(cell: str, units: int = 4, n_constituents: int = 5, seed: int = 0, **options: Any) -> Any:

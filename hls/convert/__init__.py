@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hls.convert.plan import LayerPlan
+    from hls.convert.layer_plan import LayerPlan
     from jets.dataset import Jets
     from models.tagger import Tagger
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hls.convert.kernels import use_own_kernels
-from hls.convert.plan import LayerPlan
+from hls.convert.layer_plan import RECURRENT, LayerPlan
 from hls.fixed_point import FixedType
 from hls.project import HlsConfig, LayerRecord, Tensor
 from jets.errors import ConfigError, ToolFailed
@@ -32,8 +32,10 @@ def build_graph(model: Any, plans: Sequence[LayerPlan], config: HlsConfig, folde
     from hls4ml.converters.keras_v3_to_hls import parse_keras_v3_model
     from hls4ml.model.graph import ModelGraph
 
+    from hls.convert.exact_layers import register
     from hls.convert.qkeras import handling
 
+    register()
     with handling(plans), quiet():
         layers, inputs, outputs, _ = parse_keras_v3_model(model, allow_da_fallback=False, allow_v2_fallback=False)
         backend = get_backend(config.backend)
@@ -71,7 +73,7 @@ def _hls_config(plans: Sequence[LayerPlan], config: HlsConfig, trace: bool) -> d
         }
         if "table" in plan.types:
             names[plan.name] |= {"table_t": str(plan.types["table"]), "TableSize": plan.table_size}
-        if plan.kind in ("GRU", "LSTM"):
+        if plan.kind in RECURRENT:
             names[plan.name] |= {"Static": config.static_recurrent}
     model = {"Precision": UNSET, "ReuseFactor": config.reuse_factor, "Strategy": config.strategy, "BitExact": False}
     return {"Model": model, "LayerName": names}

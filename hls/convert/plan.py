@@ -3,48 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from hls.convert.exact_plan import exact_cast, exact_dense, exact_gru, exact_lstm
 from hls.convert.gates import GateTables, gate_tables
+from hls.convert.layer_plan import LayerPlan, Weights, bound, cast_plan, dense_plan
 from hls.convert.quantizers import activation_type, quantized_weights, refuse
 from hls.fixed_point import FixedType, exact_sum, significant_bits
 from hls.project import HlsConfig
 from jets.errors import ConfigError, InputError
 
-FLOAT32_BITS = 24
-
-
-@dataclass(frozen=True)
-class LayerPlan:
-    """One layer of the graph to be: its types by role, and what the firmware layer computes.
-
-    Attributes:
-        kind: the hls4ml layer, "Input", "Activation", "Dense", "GRU" or "LSTM".
-        types: role ("result", "weight", "accum" …) to fixed-point type.
-        data: weights on their grid, by hls4ml's name ("weight", "recurrent_weight", "bias", "recurrent_bias").
-        compare_with: the Keras layer whose output this layer's result must equal.
-        table_size: entries of the activation table; 1 where there is none.
-        float_bits: the largest number of significant bits of any exact value inside the layer.
-        exact: False when the firmware replaces a real function by a table.
-    """
-
-    name: str
-    kind: str
-    types: dict[str, FixedType]
-    data: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
-    compare_with: str = ""
-    table_size: int = 1
-    activation: str = "linear"
-    recurrent_activation: str = ""
-    float_bits: int = 0
-    exact: bool = True
-
 
 def plan_layers(model: Any, config: HlsConfig) -> tuple[LayerPlan, ...]:
-    """The plan of every layer of a chain of QKeras layers, from the input to the output.
+    """The plan of every layer of a chain of QKeras or exact layers, from the input to the output.
 
     Raises:
         InputError: a layer that the firmware cannot compute exactly as Keras does; names the layer and its class.
@@ -80,21 +53,14 @@ def _chain(model: Any) -> list[Any]:
 
 
 def _input(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
-    if type(after).__name__ != "QActivation":
+    if type(after).__name__ not in ("QActivation", "ExactCast"):
         raise refuse(layer, "the input is not quantized", "put a QActivation(quantized_bits(…)) right after it")
-    return LayerPlan(layer.name, "Input", {"result": activation_type(after, after.activation)}, compare_with=after.name)
+    plan = _PLANS[type(after).__name__](after, None, None, config)
+    return LayerPlan(layer.name, "Input", {"result": plan.types["result"]}, compare_with=after.name)
 
 
 def _activation(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
-    result = activation_type(layer, layer.activation)
-    relu = not result.signed
-    return LayerPlan(
-        layer.name,
-        "Activation",
-        {"result": result, "table": result},
-        activation="relu" if relu else "linear",
-        compare_with=layer.name,
-    )
+    return cast_plan(layer.name, activation_type(layer, layer.activation))
 
 
 def _dense(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
@@ -103,17 +69,7 @@ def _dense(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -
         raise refuse(layer, "has an activation of its own", "put it into a QActivation layer after it")
     kernel, kernel_type = quantized_weights(layer, "kernel", layer.kernel, layer.kernel_quantizer_internal)
     bias, bias_type = _bias(layer, layer, (kernel.shape[1],))
-    fraction = max(value.fraction_bits + kernel_type.fraction_bits, bias_type.fraction_bits)
-    bound = _bound(kernel, value, bias)
-    accumulator = exact_sum(fraction, bound)
-    return LayerPlan(
-        layer.name,
-        "Dense",
-        {"result": accumulator, "accum": accumulator, "weight": kernel_type, "bias": bias_type},
-        {"weight": kernel, "bias": bias},
-        compare_with=layer.name,
-        float_bits=significant_bits(bound, fraction),
-    )
+    return dense_plan(layer.name, Weights(kernel, bias, kernel_type, bias_type), value)
 
 
 def _gru(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
@@ -139,8 +95,8 @@ def _recurrent(layer: Any, value: FixedType | None, after: Any, config: HlsConfi
     )
     biases = max(types["bias"].fraction_bits, types["recurrent_bias"].fraction_bits)
     bounds = (
-        _bound(data["weight"], value, data["bias"]),
-        _bound(data["recurrent_weight"], state, data["recurrent_bias"]),
+        bound(data["weight"], value, data["bias"]),
+        bound(data["recurrent_weight"], state, data["recurrent_bias"]),
     )
     gated = tables.type.fraction_bits + _gated_fraction(kind, state, tables, types)
     held = max(sum(bounds), state.magnitude + 1.0, 1.0)
@@ -177,7 +133,7 @@ def _gated_bound(kind: str, state: FixedType, data: dict[str, np.ndarray[Any, An
     if kind == "GRU":
         units = data["recurrent_weight"].shape[0]
         candidate = slice(2 * units, None)
-        return max(4.0, _bound(data["recurrent_weight"][:, candidate], state, data["recurrent_bias"][candidate]))
+        return max(4.0, bound(data["recurrent_weight"][:, candidate], state, data["recurrent_bias"][candidate]))
     return max(4.0, state.magnitude + 1.0)
 
 
@@ -219,11 +175,6 @@ def _check_recurrent_options(layer: Any) -> None:
             raise refuse(layer, f"has {option}=True, which the firmware does not compute", f"use {option}=False")
 
 
-def _bound(weights: np.ndarray[Any, Any], value: FixedType, bias: np.ndarray[Any, Any]) -> float:
-    """The largest |sum| that any order of adding products and bias can pass through."""
-    return float(np.max(np.abs(weights).sum(axis=0) * value.magnitude + np.abs(bias), initial=0.0))
-
-
 def _unsupported(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
     name = type(layer).__name__
     own = {
@@ -244,4 +195,8 @@ _PLANS = {
     "QDense": _dense,
     "QGRU": _gru,
     "QLSTM": _lstm,
+    "ExactCast": exact_cast,
+    "ExactDense": exact_dense,
+    "ExactGRU": exact_gru,
+    "ExactLSTM": exact_lstm,
 }

@@ -16,7 +16,7 @@ import numpy as np
 from hls4ml.converters.keras.qkeras import get_activation_quantizer, get_quantizer_from_config
 from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
 
-from hls.convert.plan import LayerPlan
+from hls.convert.layer_plan import LayerPlan
 from jets.errors import InputError
 
 _PLANS: ContextVar[Mapping[str, LayerPlan] | None] = ContextVar("plans", default=None)
@@ -32,12 +32,14 @@ def handling(plans: Sequence[LayerPlan]) -> Iterator[None]:
         _PLANS.reset(token)
 
 
-def _plan(layer: Any) -> LayerPlan | None:
+def plan_of(layer: Any) -> LayerPlan | None:
+    """The layer's plan; None outside of `handling`."""
     plans = _PLANS.get()
     return None if plans is None else plans[layer.name]
 
 
-def _weights(plan: LayerPlan) -> dict[str, Any]:
+def weights_of(plan: LayerPlan) -> dict[str, Any]:
+    """The constants of a plan as hls4ml takes them from a handler."""
     return {f"{name}_data": values for name, values in plan.data.items()}
 
 
@@ -61,8 +63,8 @@ class QDenseHandler(KerasV3LayerHandler):  # type: ignore[misc]
         """One Dense layer with weights on their grid."""
         n_in, n_out = layer.kernel.shape
         shape = {"n_in": int(n_in), "n_out": int(n_out), "data_format": "channels_last"}
-        plan = _plan(layer)
-        weights = _quantized_weights(layer) if plan is None else _weights(plan)
+        plan = plan_of(layer)
+        weights = _quantized_weights(layer) if plan is None else weights_of(plan)
         return ({**self.default_config, "class_name": "Dense", **shape, **weights},)
 
 
@@ -76,7 +78,7 @@ class QActivationHandler(KerasV3LayerHandler):  # type: ignore[misc]
         n_in = 1
         for size in in_tensors[0].shape[1:]:
             n_in *= int(size)
-        plan = _plan(layer)
+        plan = plan_of(layer)
         if plan is None:
             config = {"class_name": "QActivation", "config": {"name": layer.name, "activation": layer.activation}}
             return ({**self.default_config, **get_activation_quantizer(config, []), "n_in": n_in},)
@@ -90,7 +92,7 @@ class QRecurrentHandler(KerasV3LayerHandler):  # type: ignore[misc]
 
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         """One recurrent layer that runs forward over all steps."""
-        plan = _plan(layer)
+        plan = plan_of(layer)
         if plan is None:
             remedy = "convert it with hls.convert, which derives them, or build_graph with plans of your own"
             raise InputError("hls4ml has no precisions for its gates", f"layer {layer.name!r}", remedy)
@@ -108,4 +110,4 @@ class QRecurrentHandler(KerasV3LayerHandler):  # type: ignore[misc]
         }
         if plan.kind == "GRU":
             structure["apply_reset_gate"] = "after"
-        return ({**self.default_config, **structure, **_weights(plan)},)
+        return ({**self.default_config, **structure, **weights_of(plan)},)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hls.convert.graph import build_graph, quiet
+from hls.convert.layer_plan import FLOAT32_BITS, LayerPlan
 from hls.convert.library import build_library, simulate
-from hls.convert.plan import FLOAT32_BITS, LayerPlan
 from hls.convert.write import write_graph
 from hls.fixed_point import FixedType
 from hls.project import HlsConfig, SelfCheckConfig, write_files

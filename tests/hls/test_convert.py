@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from hls.convert import convert, convert_student
-from hls.convert.plan import LayerPlan, plan_layers
+from hls.convert.layer_plan import LayerPlan
+from hls.convert.plan import plan_layers
 from hls.convert.self_check import random_inputs, stated_limit
 from hls.fixed_point import FixedType
 from hls.project import HlsConfig, Project, SelfCheckConfig

@@ -1,4 +1,4 @@
-"""HLS kernels of our own, used where those of hls4ml 1.3.0 are wrong."""
+"""HLS kernels of our own: of the exact cells, and where those of hls4ml 1.3.0 are wrong."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from jets.errors import ToolFailed
 
 REPLACED_CALLS = {"LSTM": ("nnet::lstm_stack<", "nnet::exact_lstm_stack<", "nnet_exact_lstm.h")}
 """hls4ml layer to the call that hls4ml 1.3.0 emits, ours, and the header beside this file that has it."""
+
+OWN_LAYERS = {"ExactGRU": "nnet_exact_recurrent.h", "ExactLSTM": "nnet_exact_recurrent.h"}
+"""Layers that hls4ml does not have, and the header with their kernel."""
 
 
 def use_own_kernels(graph: Any) -> None:
@@ -29,7 +32,7 @@ def use_own_kernels(graph: Any) -> None:
 
 
 def own_headers(graph: Any) -> dict[str, bytes]:
-    """The headers that the graph's replaced calls need, by file name."""
-    used = {node.class_name for node in graph.get_layers()} & set(REPLACED_CALLS)
-    names = sorted(REPLACED_CALLS[kind][2] for kind in used)
-    return {name: (Path(__file__).parent / name).read_bytes() for name in names}
+    """The headers of ours that the graph needs, by file name."""
+    headers = OWN_LAYERS | {kind: header for kind, (_, _, header) in REPLACED_CALLS.items()}
+    names = {headers[node.class_name] for node in graph.get_layers() if node.class_name in headers}
+    return {name: (Path(__file__).parent / name).read_bytes() for name in sorted(names)}

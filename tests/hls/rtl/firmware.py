@@ -12,7 +12,8 @@ import numpy as np
 import qkeras
 
 from hls.convert.graph import build_graph, layer_records, tensors
-from hls.convert.plan import LayerPlan, plan_layers
+from hls.convert.layer_plan import LayerPlan
+from hls.convert.plan import plan_layers
 from hls.convert.write import firmware_files
 from hls.csim import CompiledProject, build, probe_inputs
 from hls.project import MANIFEST, HlsConfig, Project, digests, write_files
