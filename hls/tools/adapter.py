@@ -13,7 +13,7 @@ from hls.hardware import HardwareRow
 from hls.project import Project
 from hls.rtl.design import Design
 from hls.tools.tool import Tool
-from jets.errors import ConfigError
+from jets.errors import ConfigError, LayoutError
 from jets.files import read_json
 
 STATE = "state.json"
@@ -71,9 +71,17 @@ class Adapter(ABC):
         return self.root / self.name
 
     def state(self) -> dict[str, Any]:
-        """What `work` was written for ("version" of the tool, "files" with their digests), and the steps "done"."""
+        """What `work` was written for ("version" of the tool, "files" with their digests), and the steps "done".
+
+        Raises:
+            LayoutError: the record is damaged.
+        """
         path = self.work / STATE
-        return dict(read_json(path)) if path.is_file() else {"version": None, "files": {}, "done": {}}
+        empty: dict[str, Any] = {"version": None, "files": {}, "done": {}}
+        state = read_json(path) if path.is_file() else empty
+        if not isinstance(state, dict) or state.keys() != empty.keys():
+            raise LayoutError("is no record of the steps of a tool", path, "remove this file")
+        return state
 
     @property
     def part(self) -> str:

@@ -334,6 +334,15 @@ def test_a_report_that_was_lost_makes_its_step_run_again(project: Project, tmp_p
     assert run_steps(project, "vitis_hls", ["csynth"], VendorConfig(), tmp_path) and len(logged(calls)) == 2
 
 
+@pytest.mark.parametrize("text", ["", "[]", '{"done": {}}'])
+def test_a_damaged_record_of_the_steps_is_named(project: Project, tmp_path: Path, text: str) -> None:
+    (tmp_path / "vitis_hls").mkdir()
+    (tmp_path / "vitis_hls/state.json").write_text(text)
+    with pytest.raises(LayoutError) as error:
+        run_steps(project, "vitis_hls", ["csynth"], VendorConfig(), tmp_path)
+    one_line(error, "state.json")
+
+
 def test_a_project_without_vectors_is_synthesized_but_not_simulated(project: Project, tmp_path: Path) -> None:
     shutil.rmtree(project.folder / "vectors")
     assert run_steps(project, "vitis_hls", ["csynth"], VendorConfig(), tmp_path)
