@@ -17,20 +17,22 @@ class SynthConfig:
 
     Attributes:
         families: of FPGAs to map to, one row each; timing is estimated for "xcup".
-        dsp: whether multipliers may take DSP slices; false puts all logic into LUTs.
+        dsp, bram: whether multipliers may take DSP slices and tables block RAM; false puts them into LUTs.
         place_and_route: place and route for the largest ECP5 with nextpnr, which takes minutes to hours.
         seeds: of the placement; the best clock of them is the result.
         netlist_jets: stored vectors that the mapped netlist is simulated with; 0 simulates none.
-        yosys_timeout_s, nextpnr_timeout_s: of one run of each.
+        yosys_timeout_s, nextpnr_timeout_s, cosim_timeout_s: of one run of each.
     """
 
     families: tuple[str, ...] = ("xcup",)
     dsp: bool = False
+    bram: bool = False
     place_and_route: bool = False
     seeds: tuple[int, ...] = (1,)
     netlist_jets: int = 0
     yosys_timeout_s: float = 7200.0
     nextpnr_timeout_s: float = 14400.0
+    cosim_timeout_s: float = 3600.0
 
     def __post_init__(self) -> None:
         if not self.families:
@@ -45,6 +47,11 @@ class SynthConfig:
             raise ConfigError("seeds must be one or more numbers from 0 on", None, "[1] is the default")
         if self.netlist_jets < 0:
             raise ConfigError(f"netlist_jets must be 0 or more, not {self.netlist_jets}", None, "100 is enough")
-        for name in ("yosys_timeout_s", "nextpnr_timeout_s"):
+        for name in ("yosys_timeout_s", "nextpnr_timeout_s", "cosim_timeout_s"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be positive, not {getattr(self, name)}", None, "3600 is an hour")
+
+    @property
+    def kept_to_luts(self) -> tuple[str, ...]:
+        """Options of Yosys' synth passes for what must not be used."""
+        return tuple(option for option, allowed in (("-nodsp", self.dsp), ("-nobram", self.bram)) if not allowed)

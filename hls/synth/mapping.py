@@ -24,9 +24,9 @@ def map_design(design: Design, family: str, config: SynthConfig, folder: Path, y
         ToolFailed: Yosys failed or took too long.
         LayoutError: what it wrote is damaged, or holds cells that are not known.
     """
-    script = xilinx_script(design, family, config.dsp, "../design")
+    script = xilinx_script(design, family, config.kept_to_luts, "../design")
     stage = Stage(
-        folder=folder / stage_name(family, config.dsp),
+        folder=folder / stage_name(family, config.dsp, config.bram),
         title=f"map {design.name} to {family}",
         inputs={"design": design.digest, "script": script, "yosys": yosys.version},
         outputs=(STATISTICS, NETLIST, VERILOG),
@@ -43,6 +43,7 @@ def map_design(design: Design, family: str, config: SynthConfig, folder: Path, y
     return Mapped(
         family=family,
         dsp=config.dsp,
+        bram=config.bram,
         resources=resources(statistics.total(design.name)),
         combined_luts=combined_luts(netlist),
         units=unit_resources(statistics, design.units, design.name),
@@ -51,6 +52,6 @@ def map_design(design: Design, family: str, config: SynthConfig, folder: Path, y
     )
 
 
-def stage_name(family: str, dsp: bool) -> str:
+def stage_name(family: str, dsp: bool, bram: bool) -> str:
     """The folder of a mapping below that of the synthesis."""
-    return f"yosys-{family}{'-dsp' if dsp else ''}"
+    return f"yosys-{family}{'-dsp' if dsp else ''}{'-bram' if bram else ''}"

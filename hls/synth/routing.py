@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hls.rtl.design import Design
 from hls.synth.config import SynthConfig
+from hls.synth.mapping import stage_name
 from hls.synth.script import ecp5_script, out_of_context
 from hls.synth.stage import Stage
 from hls.synth.synthesis import Routed
@@ -33,9 +34,9 @@ def route_design(
 
 
 def _map(design: Design, config: SynthConfig, folder: Path, yosys: Yosys) -> Stage:
-    wrapper, script = out_of_context(design), ecp5_script(design, config.dsp, "../design")
+    wrapper, script = out_of_context(design), ecp5_script(design, config.kept_to_luts, "../design")
     stage = Stage(
-        folder=folder / f"yosys-ecp5{'-dsp' if config.dsp else ''}",
+        folder=folder / stage_name("ecp5", config.dsp, config.bram),
         title=f"map {design.name} to ECP5",
         inputs={"design": design.digest, "script": script, "wrapper": wrapper, "yosys": yosys.version},
         outputs=(NETLIST,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hls.rtl.design import Bus, Design
 from jets.errors import InputError
 
 SCRIPTS = Path(__file__).with_name("scripts")
-SOURCES = (".v", ".sv")
+SOURCES, HEADERS = (".v", ".sv"), (".vh", ".svh")
 
 
 def sources(design: Design) -> list[str]:
@@ -29,8 +30,8 @@ def sources(design: Design) -> list[str]:
     return [name for name in sorted(design.files) if Path(name).suffix in SOURCES]
 
 
-def xilinx_script(design: Design, family: str, dsp: bool, folder: str) -> str:
-    """The script that maps a design, whose files are in `folder`, to a Xilinx family, as script, netlists and counts.
+def xilinx_script(design: Design, family: str, options: Sequence[str], folder: str) -> str:
+    """The script that maps a design, whose files are in `folder`, to a Xilinx family.
 
     The modules of its units, and those below whose names begin with theirs, stay whole while they are mapped, except
     single pipeline stages.
@@ -39,21 +40,21 @@ def xilinx_script(design: Design, family: str, dsp: bool, folder: str) -> str:
     stages = [f"{unit.name}_*_stage*" for unit in design.units]
     return _render(
         "xilinx.ys.j2",
-        sources=[f"{folder}/{name}" for name in sources(design)],
+        sources=_reading(design, folder),
         top=design.name,
         whole=whole,
         stages=stages,
         family=family,
-        options="" if dsp else " -nodsp",
+        options=options,
     )
 
 
-def ecp5_script(design: Design, dsp: bool, folder: str) -> str:
+def ecp5_script(design: Design, options: Sequence[str], folder: str) -> str:
     """The script that maps a design inside `out_of_context` to ECP5."""
     return _render(
         "ecp5.ys.j2",
-        sources=[*(f"{folder}/{name}" for name in sources(design)), "out_of_context.v"],
-        options="" if dsp else " -nodsp",
+        sources=[*_reading(design, folder), "out_of_context.v"],
+        options=options,
     )
 
 
@@ -62,6 +63,12 @@ def out_of_context(design: Design) -> str:
     stream = design.interface != "handshake"
     input_bits, output_bits = (_beat(bus, design.beats, stream) for bus in (design.input, design.output))
     return _render("out_of_context.v.j2", top=design.name, stream=stream, input=input_bits, output=output_bits)
+
+
+def _reading(design: Design, folder: str) -> list[str]:
+    """Every source, as `read_verilog` takes it, with the folders of the headers."""
+    headers = sorted({f"-I{folder}/{Path(name).parent}" for name in design.files if Path(name).suffix in HEADERS})
+    return [" ".join([*headers, f"{folder}/{name}"]) for name in sources(design)]
 
 
 def _beat(bus: Bus, beats: int, stream: bool) -> int:

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tqdm import tqdm
+
 from jets.errors import LayoutError
 from jets.files import json_digest, read_json, write_json
 
 DONE = "done.json"
-_LOGGER = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,15 @@ class Stage:
         """
         digest = json_digest(self.inputs)
         if (seconds := self._seconds(digest)) is not None:
-            _LOGGER.info("%s: kept from an earlier run", self.title)
+            _log.info("%s: kept from an earlier run", self.title)
             return seconds
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / DONE).unlink(missing_ok=True)
         for name in self.outputs:
             (self.folder / name).unlink(missing_ok=True)
-        _LOGGER.info("%s", self.title)
         start = time.monotonic()
-        work()
+        with tqdm(desc=self.title, bar_format="{desc} … {elapsed}", disable=None, leave=False):
+            work()
         seconds = time.monotonic() - start
         for name in self.outputs:
             if not (self.folder / name).is_file():

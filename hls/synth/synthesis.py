@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class Mapped:
     """A design mapped to the cells of a Xilinx family by Yosys.
 
     Attributes:
-        dsp: whether multipliers could take DSP slices.
+        dsp, bram: whether multipliers could take DSP slices and tables block RAM.
         resources: of the whole design.
         combined_luts: sites of look-up tables when small ones share one wherever they can, a lower bound.
         units: of each block.
@@ -34,6 +34,7 @@ class Mapped:
 
     family: str
     dsp: bool
+    bram: bool
     resources: Resources
     combined_luts: int
     units: tuple[UnitResources, ...]
@@ -73,12 +74,17 @@ class Routed:
 
 @dataclass(frozen=True)
 class NetlistCheck:
-    """The mapped netlist simulated against the outputs that the design must give."""
+    """The mapped netlist simulated against the outputs that the design must give.
+
+    Attributes:
+        n_mismatch: vectors with any output bit different.
+        complaints: what is wrong with bits or cycles, one sentence each.
+    """
 
     family: str
     n_vectors: int
     n_mismatch: int
-    first_difference: str | None
+    complaints: tuple[str, ...]
     seconds: float
 
 
@@ -100,7 +106,7 @@ class Synthesis:
     versions: Mapping[str, str]
     mapped: tuple[Mapped, ...]
     routed: tuple[Routed, ...] = ()
-    checks: tuple[NetlistCheck, ...] = field(default=())
+    checks: tuple[NetlistCheck, ...] = ()
 
     @property
     def hardware(self) -> tuple[dict[str, Any], ...]:
@@ -113,6 +119,11 @@ class Synthesis:
         if self.routed:
             rows.append(self._placed(self.best))
         return tuple(rows)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every netlist that was simulated does what the design must."""
+        return not any(check.complaints for check in self.checks)
 
     @property
     def best(self) -> Routed:
@@ -158,8 +169,7 @@ class Synthesis:
             dsp=found.dsp,
             bram=found.bram18,
             kind="synthesis",
-            note=f"{FAMILIES[mapped.family]}, {'with' if mapped.dsp else 'no'} DSP slices; block RAM in 18 Kb; look-up "
-            f"table cells, {mapped.combined_luts} sites if small ones share a site wherever they can",
+            note=_note(mapped),
         )
 
     def _estimate(self, mapped: Mapped, timing: Timing) -> dict[str, Any]:
@@ -192,3 +202,10 @@ class Synthesis:
             kind="place_and_route",
             note=f"{what}; seed {routed.seed}" if routed.fits else f"does not fit the largest ECP5; {what}",
         )
+
+
+def _note(mapped: Mapped) -> str:
+    allowed = {"DSP slices": mapped.dsp, "block RAM (of 18 Kb)": mapped.bram}
+    used = ", ".join(f"{'with' if use else 'without'} {what}" for what, use in allowed.items())
+    sites = f"{mapped.combined_luts} sites if small tables share one wherever they can"
+    return f"{FAMILIES[mapped.family]}, {used}; {sites}"

@@ -211,8 +211,9 @@ def _cell(name: str, content: Mapping[str, Any]) -> Cell:
 
 
 def _net_names(nets: Mapping[str, Any]) -> dict[int, str]:
+    """The name closest to the top of each net."""
     names: dict[int, str] = {}
-    for name, net in nets.items():
+    for name, net in sorted(nets.items(), key=lambda item: item[0].count(".")):
         if net.get("hide_name"):
             continue
         for index, bit in enumerate(net["bits"]):
