@@ -160,6 +160,7 @@ def _from_all_processes(mine: dict[str, Tensor]) -> list[dict[str, Tensor]]:
 
 EXPECTED_WARNINGS = (
     r".*does not have many workers",  # the batches are ready in memory
+    r"Found \d+ module\(s\) in eval mode at the start of training",  # parts that another training has finished
     r"Checkpoint directory .* exists and is not empty",  # an interrupted run goes on
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning 2.6 on torch 2.13
 )

@@ -160,6 +160,36 @@ def _omnilearned() -> Architecture:
     )
 
 
+def _masked_particle() -> Architecture:
+    from models.teachers import masked_particle as module
+
+    return Architecture(
+        "masked_particle",
+        "torch",
+        module.MaskedParticleConfig,
+        module.MaskedParticle,
+        module.masked_particle_inputs,
+        _fixed_scaling,
+        _presets(module.MaskedParticleConfig),
+        Pretraining(module.MaskedParticlePretraining, module.masked_particle_objectives),
+    )
+
+
+def _omnijet() -> Architecture:
+    from models.teachers import omnijet as module
+
+    return Architecture(
+        "omnijet",
+        "torch",
+        module.OmniJetConfig,
+        module.OmniJet,
+        module.omnijet_inputs,
+        _fixed_scaling,
+        _presets(module.OmniJetConfig),
+        Pretraining(module.OmniJetPretraining, module.omnijet_objectives),
+    )
+
+
 def _presets(config_class: Any) -> dict[str, Callable[[], Any]]:
     """The defaults are the tiny sizes."""
     return {"tiny": config_class, "published": config_class.published}
@@ -208,6 +238,8 @@ _ARCHITECTURES: Mapping[str, Callable[[], Architecture]] = {
     "particle_net": _particle_net,
     "pet": _pet,
     "omnilearned": _omnilearned,
+    "masked_particle": _masked_particle,
+    "omnijet": _omnijet,
     "gru": partial(_recurrent_reference, "gru"),
     "lstm": partial(_recurrent_reference, "lstm"),
     "recurrent_student": _recurrent_student,

@@ -45,7 +45,7 @@ class Attention(nn.Module):
 class BlockSize:
     """Sizes of a block: its width, attention heads, width of the feed-forward layer, dropout there, LayerScale's start.
 
-    LayerScale (Touvron et al., arXiv:2103.17239, section 2.1) multiplies what a block adds by learnt numbers that
+    LayerScale (Touvron et al., arXiv:2103.17239, section 2) multiplies what a block adds by learnt numbers that
     start at `layer_scale`; None does without.
     """
 
@@ -100,7 +100,7 @@ class Block(nn.Module):
 
 
 class ClassBlock(nn.Module):
-    """A class token gathers from itself and the constituents (Touvron et al., arXiv:2103.17239, section 2.2)."""
+    """A class token gathers from itself and the constituents (Touvron et al., arXiv:2103.17239, section 3)."""
 
     def __init__(self, size: BlockSize) -> None:
         super().__init__()

@@ -147,7 +147,7 @@ class LocalBlock(nn.Module):
 
 
 class PetBody(nn.Module):
-    """Constituents -> their representations: local edge blocks, then transformer blocks, arXiv:2404.16091, figure 1."""
+    """Constituents -> their representations: local edge blocks, then transformer blocks (arXiv:2404.16091)."""
 
     def __init__(self, config: PetConfig) -> None:
         super().__init__()
