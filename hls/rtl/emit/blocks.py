@@ -10,6 +10,7 @@ from hls.rtl.circuit import Circuit, FeedForward, Recurrence
 from hls.rtl.config import RtlConfig
 from hls.rtl.design import Bus, Unit
 from hls.rtl.emit.buses import join, part
+from hls.rtl.emit.flow import Line, steady_interval
 from hls.rtl.emit.stages import Pipeline, pipeline, split
 from jets.errors import ConfigError, InputError
 
@@ -22,8 +23,10 @@ class PipelineBlock:
     layers: tuple[str, ...]
     logic: Pipeline
 
-    template = "pipeline_block"
-    interval_cycles = 1.0
+    @property
+    def line(self) -> Line:
+        """What jets see of it."""
+        return Line(self.logic.cycles)
 
     @property
     def pipelines(self) -> tuple[Pipeline, ...]:
@@ -39,11 +42,6 @@ class PipelineBlock:
     def output(self) -> Bus:
         """The values of one jet that leave."""
         return self.logic.output
-
-    @property
-    def latency_cycles(self) -> int:
-        """From a jet's entry to its result."""
-        return self.logic.cycles
 
     @property
     def unit(self) -> Unit:
@@ -72,8 +70,6 @@ class RecurrenceBlock:
     slots: int
     hidden: Bus
     sequences: bool
-
-    template = "recurrence_block"
 
     @property
     def pipelines(self) -> tuple[Pipeline, ...]:
@@ -106,14 +102,10 @@ class RecurrenceBlock:
         return part(self.step.input, len(self.projection.output.elements))
 
     @property
-    def latency_cycles(self) -> int:
-        """From a jet's entry to its result."""
-        return self.projection.cycles + self.n_steps * self.step.cycles
-
-    @property
-    def interval_cycles(self) -> float:
-        """A jet keeps a slot of the first cell for its share of the steps."""
-        return self.shares[0] * self.step.cycles / self.slots
+    def line(self) -> Line:
+        """What jets see of it: a jet keeps a slot of the first cell for that cell's share of the steps."""
+        turn = self.step.cycles
+        return Line(self.projection.cycles + self.n_steps * turn, turn, self.shares[0], self.slots)
 
     @property
     def unit(self) -> Unit:
@@ -135,7 +127,10 @@ def plan(circuit: Circuit, name: str, config: RtlConfig) -> tuple[Block, ...]:
     for index, block in enumerate(circuit.blocks):
         if isinstance(block, FeedForward):
             own = f"{name}_pipeline{index}"
-            blocks.append(PipelineBlock(own, block.layers, pipeline(f"{own}_logic", block.logic, config.longest_path)))
+            # A design of nothing but wires would offer a result before it took the jet.
+            n_stages = 1 if len(circuit.blocks) == 1 and block.logic.cost == 0 else None
+            logic = pipeline(f"{own}_logic", block.logic, config.longest_path, n_stages)
+            blocks.append(PipelineBlock(own, block.layers, logic))
         else:
             blocks.append(_recurrence(block, f"{name}_recurrence{index}", config))
     return tuple(blocks)
@@ -166,8 +161,8 @@ def _unit(block: Block, kind: str, instances: int) -> Unit:
         layers=block.layers,
         kind=kind,
         instances=instances,
-        latency_cycles=block.latency_cycles,
-        interval_cycles=block.interval_cycles,
+        latency_cycles=block.line.cycles,
+        interval_cycles=steady_interval([block.line]),
         input_bits=block.input.width,
         output_bits=block.output.width,
         cost=instances * sum(logic.cost for logic in block.pipelines),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,12 +12,11 @@ from hls.rtl.config import RtlConfig
 from hls.rtl.design import Design
 from hls.rtl.emit.blocks import Block, RecurrenceBlock, plan
 from hls.rtl.emit.buses import Run, join, uniform
+from hls.rtl.emit.flow import steady_interval
 from hls.rtl.emit.languages import LANGUAGES, Language
+from hls.rtl.emit.names import check_name
 from hls.rtl.emit.ports import ports, streams
 from hls.rtl.emit.stages import Pipeline
-from jets.errors import ConfigError
-
-NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def emit(circuit: Circuit, name: str, config: RtlConfig) -> Design:
@@ -28,7 +26,7 @@ def emit(circuit: Circuit, name: str, config: RtlConfig) -> Design:
         ConfigError: the name is none in Verilog and VHDL, or the options ask for more than the circuit has.
         InputError: a recurrent layer whose output does not depend on its data.
     """
-    _check_name(name)
+    check_name(name)
     blocks = plan(circuit, name, config)
     empty = Design(
         name=name,
@@ -39,19 +37,13 @@ def emit(circuit: Circuit, name: str, config: RtlConfig) -> Design:
         part=config.part,
         input=uniform(circuit.input, len(blocks[0].input.elements)),
         output=uniform(circuit.output, len(blocks[-1].output.elements)),
-        latency_cycles=sum(block.latency_cycles for block in blocks),
-        interval_cycles=max(float(config.beats), *(block.interval_cycles for block in blocks)),
+        latency_cycles=sum(block.line.cycles for block in blocks),
+        interval_cycles=steady_interval([block.line for block in blocks], config.beats),
         units=tuple(block.unit for block in blocks),
         files={},
     )
     language = LANGUAGES[config.language]
     return replace(empty, files=_sources(empty, blocks, language) | _documents(empty, language))
-
-
-def _check_name(name: str) -> None:
-    if not NAME.fullmatch(name):
-        what = f"the name {name!r} is not an identifier of both Verilog and VHDL"
-        raise ConfigError(what, None, "use lower-case letters, digits and single underscores, e.g. 'tagger'")
 
 
 def _sources(design: Design, blocks: tuple[Block, ...], language: Language) -> dict[str, str]:
