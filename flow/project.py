@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -153,5 +154,15 @@ def fill_architecture(section: TaggerSection, where: str | Path) -> Any:
         raise error.at(where) from None
     if section.pretrain is not None:
         design.fill_objective(section.pretrain.objective, f"{where}: pretrain: objective")
-    sizes = dataclasses.asdict(preset) | section.config
+    sizes = _over(dataclasses.asdict(preset), section.config)
     return fill(design.config_class, sizes, f"{where}: {section.architecture}")
+
+
+def _over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping with the keys of another over it, also in the mappings that it holds."""
+    nested = {
+        key: _over(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, Mapping) and isinstance(below.get(key), dict)
+    }
+    return below | dict(above) | nested

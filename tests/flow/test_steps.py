@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flow.project import ProjectFolder
+from flow.project import ProjectFolder, fill_architecture
 from flow.steps import tagger_inputs, train_tagger
 from jets.dataset import JetsWriter
 from jets.errors import ConfigError, InputError
@@ -74,3 +74,9 @@ def test_a_start_that_is_not_there_is_named_before_anything_runs(tmp_path: Path)
 def test_a_teacher_section_that_cannot_be_is_refused(teacher: str, named: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=named):
         project(tmp_path, teacher)
+
+
+def test_a_key_deep_in_a_preset_is_replaced_alone(tmp_path: Path) -> None:
+    teacher = "architecture: omnijet, preset: published, config: {tokenizer: {codebook: 2048}}"
+    config = fill_architecture(project(tmp_path, teacher).config.teacher, "project.yaml")
+    assert (config.tokenizer.codebook, config.tokenizer.width, config.blocks) == (2048, 128, 3)

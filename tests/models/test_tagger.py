@@ -79,6 +79,16 @@ def test_the_logits_follow_from_the_embedding(name: str, jets: Jets) -> None:
     np.testing.assert_array_equal(tagger.predict(jets), logits)
 
 
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURE_NAMES if architecture(name).framework == "torch"])
+def test_every_torch_tagger_has_an_embedding_that_its_head_turns_into_logits(name: str, jets: Jets) -> None:
+    tagger = make(name, jets)
+    logits, embedding = tagger.outputs(jets)
+    assert embedding.shape == (len(jets), tagger.network.n_embedding) and embedding.std() > 0
+    with torch.inference_mode():
+        from_embedding = tagger.network.head(torch.from_numpy(embedding)).numpy()
+    np.testing.assert_allclose(from_embedding, logits, rtol=0, atol=1e-5)
+
+
 def test_no_jets_give_no_logits(jets: Jets) -> None:
     assert make("gru", jets).predict(jets[:0]).shape == (0, 1)
 
