@@ -3,34 +3,55 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
-import re
-import shutil
-import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
+from hls.cosim.verilator import MAKE, find_verilator
+from hls.cosim.verilator import PROGRAM as VERILATOR
+from hls.cosim.vhdl import GHDL, NVC
+from hls.csim.compiler import GCC
+from hls.tools import Program, find
+from hls.tools.nextpnr import PROGRAM as NEXTPNR
+from hls.tools.quartus import QUARTUS
+from hls.tools.vitis_hls import VITIS_HLS, VITIS_RUN
+from hls.tools.vivado import VIVADO
+from hls.tools.vivado_hls import VIVADO_HLS
+from hls.tools.yosys import PROGRAM as YOSYS
+from jets.errors import ToolNotFound
 
-@dataclass(frozen=True)
-class Program:
-    """An external program: looked for in `variable`, then on PATH."""
+SETUP = "make setup"
+SIMULATE = "pip install 'tagware[simulate]'"
+RTL = "pip install 'tagware[rtl]'"
 
-    name: str
-    variable: str
-    arguments: tuple[str, ...]
-    adds: str
-    get: str
-    required: bool = False
-
-
-@dataclass(frozen=True)
-class Package:
-    """A Python distribution."""
-
-    name: str
-    adds: str
-    get: str
-    required: bool = False
+PROGRAMS = {
+    GCC: "C simulation of the firmware",
+    MAKE: "the two commands of the README, RTL simulation",
+    VERILATOR: "simulation of RTL, cycle by cycle",
+    YOSYS: "synthesis of RTL",
+    NEXTPNR: "place and route for a real clock",
+    GHDL: "simulation of VHDL",
+    NVC: "simulation of VHDL, instead of GHDL",
+    VITIS_RUN: "HLS synthesis by AMD Vitis",
+    VITIS_HLS: "HLS synthesis by AMD Vitis before 2024.2",
+    VIVADO_HLS: "HLS synthesis by Vivado HLS",
+    VIVADO: "place and route by AMD Vivado",
+    QUARTUS: "place and route by Intel Quartus",
+}
+PACKAGES = {
+    "torch": ("teachers", SETUP),
+    "lightning": ("training of teachers", SETUP),
+    "keras": ("students", SETUP),
+    "tensorflow": ("the Keras backend of students", SETUP),
+    "qkeras-v3": ("quantization-aware training", SETUP),
+    "hls4ml": ("HLS C++ from students", SETUP),
+    "h5py": ("jets on disk", SETUP),
+    "hdf5plugin": ("public HDF5 files compressed with Blosc", SETUP),
+    "alkaid": ("RTL from students", RTL),
+    "pythia8mc": ("simulated jets", SIMULATE),
+    "fastjet": ("simulated jets and high-level features", SIMULATE),
+}
+REQUIRED = {GCC.name, "torch", "lightning", "keras", "tensorflow", "qkeras-v3", "hls4ml", "h5py"}
 
 
 @dataclass(frozen=True)
@@ -44,56 +65,26 @@ class Finding:
     required: bool
 
 
-INSTALL = "make setup"
-SIMULATE = "pip install 'tagware[simulate]'"
-VENDOR = "install AMD Vivado/Vitis and source its settings64.sh"
-
-PROGRAMS = (
-    Program("g++", "CXX", ("--version",), "C simulation of the firmware", "apt install g++", required=True),
-    Program("make", "MAKE", ("--version",), "the two commands of the README", "apt install make"),
-    Program("vitis_hls", "VITIS_HLS", ("-version",), "HLS synthesis by AMD Vitis", VENDOR),
-    Program("vivado_hls", "VIVADO_HLS", ("-version",), "HLS synthesis by Vivado HLS", VENDOR),
-    Program("vivado", "VIVADO", ("-version",), "place and route by AMD Vivado", VENDOR),
-)
-PACKAGES = (
-    Package("torch", "teachers", INSTALL, required=True),
-    Package("lightning", "training of teachers", INSTALL, required=True),
-    Package("keras", "students", INSTALL, required=True),
-    Package("tensorflow", "the Keras backend of students", INSTALL, required=True),
-    Package("qkeras-v3", "quantization-aware training", INSTALL, required=True),
-    Package("hls4ml", "HLS C++ from students", INSTALL, required=True),
-    Package("h5py", "jets on disk", INSTALL, required=True),
-    Package("pythia8mc", "simulated jets", SIMULATE),
-    Package("fastjet", "simulated jets and high-level features", SIMULATE),
-    Package("hdf5plugin", "public HDF5 files compressed with Blosc", INSTALL),
-)
-
-
 def examine() -> list[Finding]:
     """Look for every program and package."""
-    return [_find_program(program) for program in PROGRAMS] + [_find_package(package) for package in PACKAGES]
+    programs = [
+        Finding(program.name, _version_of(program), adds, program.install, program.name in REQUIRED)
+        for program, adds in PROGRAMS.items()
+    ]
+    return programs + [
+        Finding(name, _found(partial(importlib.metadata.version, name)), adds, get, name in REQUIRED)
+        for name, (adds, get) in PACKAGES.items()
+    ]
 
 
-def _find_program(program: Program) -> Finding:
-    path = os.environ.get(program.variable) or shutil.which(program.name)
-    version = _program_version(path, program.arguments) if path and shutil.which(path) else None
-    return Finding(program.name, version, program.adds, program.get, program.required)
+def _version_of(program: Program) -> str | None:
+    if program is VERILATOR:
+        return _found(lambda: find_verilator().version)
+    return _found(lambda: find(program).version)
 
 
-def _program_version(path: str, arguments: tuple[str, ...]) -> str | None:
+def _found(version: Callable[[], str]) -> str | None:
     try:
-        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        return version()
+    except (ToolNotFound, importlib.metadata.PackageNotFoundError):
         return None
-    if done.returncode != 0:
-        return None
-    found = re.search(r"v?(\d+\.\d+(\.\d+)*)", done.stdout + done.stderr)
-    return found.group(1) if found else Path(path).name
-
-
-def _find_package(package: Package) -> Finding:
-    try:
-        version = importlib.metadata.version(package.name)
-    except importlib.metadata.PackageNotFoundError:
-        version = None
-    return Finding(package.name, version, package.adds, package.get, package.required)

@@ -30,12 +30,12 @@ def test_a_vendor_tool_on_path_is_found_with_its_version(tmp_path: Path, monkeyp
 
 
 def test_an_environment_variable_wins_over_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIVADO", str(fake_program(tmp_path, "my_vivado", "Vivado v2024.1")))
+    monkeypatch.setenv("TAGWARE_VIVADO", str(fake_program(tmp_path, "my_vivado", "Vivado v2024.1")))
     assert {f.name: f.version for f in examine()}["vivado"] == "2024.1"
 
 
 def test_a_program_that_fails_counts_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIVADO", str(fake_program(tmp_path, "vivado", "licence error v1.2", status=1)))
+    monkeypatch.setenv("TAGWARE_VIVADO", str(fake_program(tmp_path, "vivado", "licence error v1.2", status=1)))
     assert {f.name: f.version for f in examine()}["vivado"] is None
 
 
