@@ -63,8 +63,9 @@ def known_circuit() -> Design:
 
 def known_answers() -> tuple[Codes, Codes]:
     """Inputs (N_VECTORS, 4) of the known circuit and its outputs (N_VECTORS, 6), in Python's integers."""
-    low, high = code_ranges(known_circuit().input)
-    inputs = np.random.default_rng(5).integers(low, high, (N_VECTORS, 4), np.int64, endpoint=True)
+    rng, (low, high) = np.random.default_rng(5), code_ranges(known_circuit().input)
+    inputs = rng.integers(low, high, (N_VECTORS, 4), np.int64, endpoint=True)
+    inputs >>= rng.integers(0, 11, inputs.shape)
     inputs[:2] = low, high
     return inputs, np.array([_answer(*map(int, row)) for row in inputs])
 

