@@ -73,19 +73,23 @@ class Port:
         for element, values in zip(self.bus.elements, codes.T, strict=True):
             weights = np.int64(1) << np.arange(element.width)
             if element.signed:
-                weights[-1] = -weights[-1]
+                weights[-1:] *= -1
             values[:] = bits[:, element.lsb : element.lsb + element.width] @ weights
         return codes
 
 
 def ports(design: Design) -> tuple[Port, Port]:
     """The input's and the output's data port of a design's top module."""
-    return _port(design, design.input, "in_data", "s_axis_tdata"), _port(
-        design, design.output, "out_data", "m_axis_tdata"
+    if design.interface == "handshake":
+        return (
+            Port("in_data", design.input, 1, design.input.width),
+            Port("out_data", design.output, 1, design.output.width),
+        )
+    return (
+        _stream("s_axis_tdata", design.input, design.beats),
+        _stream("m_axis_tdata", design.output, design.output_beats),
     )
 
 
-def _port(design: Design, bus: Bus, plain: str, stream: str) -> Port:
-    if design.interface == "handshake":
-        return Port(plain, bus, 1, bus.width)
-    return Port(stream, bus, design.beats, 8 * math.ceil(math.ceil(bus.width / design.beats) / 8))
+def _stream(name: str, bus: Bus, beats: int) -> Port:
+    return Port(name, bus, beats, 8 * math.ceil(math.ceil(bus.width / beats) / 8))

@@ -20,7 +20,8 @@ class RtlConfig:
     Attributes:
         language: "verilog" (2001) or "vhdl" (2008).
         interface: "handshake" (valid/ready, a jet a transfer) or "axi4stream".
-        beats: transfers of the stream that make up the input of a jet, e.g. its number of constituents.
+        beats, output_beats: transfers of a stream that make up a jet's input, e.g. its number of constituents, and
+            its output.
         cells: of every recurrent layer: 1 computes all steps in turn (static), n_steps has one a step (unrolled).
         interleave: jets at once in one cell's pipeline, at most its stages.
         cell_stages, projection_stages: registers in a recurrent cell and in the part that depends on its input alone;
@@ -33,6 +34,7 @@ class RtlConfig:
     language: str = "verilog"
     interface: str = "handshake"
     beats: int = 1
+    output_beats: int = 1
     cells: int = 1
     interleave: int = 1
     cell_stages: int | None = None
@@ -45,7 +47,7 @@ class RtlConfig:
         for key, known in (("language", LANGUAGES), ("interface", INTERFACES)):
             if getattr(self, key) not in known:
                 raise ConfigError(f"{key} {getattr(self, key)!r} is not known", None, f"use {' or '.join(known)}")
-        for key in ("beats", "cells", "interleave", "cell_stages", "projection_stages"):
+        for key in ("beats", "output_beats", "cells", "interleave", "cell_stages", "projection_stages"):
             value = getattr(self, key)
             if value is not None and value < 1:
                 raise ConfigError(f"{key} must be at least 1, not {value}", None, "correct it")
@@ -53,8 +55,8 @@ class RtlConfig:
             value = getattr(self, key)
             if value is not None and not 0 < value < math.inf:
                 raise ConfigError(f"{key} must be positive, not {value}", None, "5.0 is a usual value")
-        if self.beats > 1 and self.interface != "axi4stream":
-            raise ConfigError(f"{self.beats} beats a jet need a stream", None, "set interface to axi4stream")
+        if max(self.beats, self.output_beats) > 1 and self.interface != "axi4stream":
+            raise ConfigError("more than one transfer a jet needs a stream", None, "set interface to axi4stream")
 
     @property
     def longest_path(self) -> float:

@@ -61,7 +61,8 @@ def ecp5_script(design: Design, options: Sequence[str], folder: str) -> str:
 def out_of_context(design: Design) -> str:
     """Verilog of a design between shift registers."""
     stream = design.interface != "handshake"
-    input_bits, output_bits = (_beat(bus, design.beats, stream) for bus in (design.input, design.output))
+    input_bits = _beat(design.input, design.beats, stream)
+    output_bits = _beat(design.output, design.output_beats, stream)
     return _render("out_of_context.v.j2", top=design.name, stream=stream, input=input_bits, output=output_bits)
 
 

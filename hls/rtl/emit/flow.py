@@ -36,9 +36,10 @@ class Line:
         return not jets & self.coming_back and (jets & self.holding).bit_count() < self.slots
 
 
-def steady_interval(lines: Sequence[Line], beats: int = 1) -> float:
-    """The mean cycles between jets that enter the chain, `beats` transfers each at both ends, once it flows.
+def steady_interval(lines: Sequence[Line], beats: int = 1, output_beats: int = 1) -> float:
+    """The mean cycles between jets that enter the chain once it flows.
 
+    A jet takes `beats` transfers at the entry and `output_beats` at the exit.
     The chain is followed from a reset on, without waits at either end, until its state comes again.
     """
     jets = [0] * len(lines)
@@ -58,7 +59,7 @@ def steady_interval(lines: Sequence[Line], beats: int = 1) -> float:
         if taken[0] or not offered[0]:
             gathered = (gathered + 1) % beats
         if offered[-1] or sent:
-            sent = (sent + 1) % beats
+            sent = (sent + 1) % output_beats
         entered += offered[0] and taken[0]
         cycle += 1
     return (cycle - seen[state][0]) / (entered - seen[state][1])

@@ -43,7 +43,7 @@ class Port:
 
 def streams(design: Design) -> tuple[Stream, Stream]:
     """The input's and the output's stream of a design."""
-    return Stream(design.input, design.beats), Stream(design.output, design.beats)
+    return Stream(design.input, design.beats), Stream(design.output, design.output_beats)
 
 
 def ports(design: Design) -> tuple[Port, ...]:

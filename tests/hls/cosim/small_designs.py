@@ -50,7 +50,7 @@ def pairs(n_jets: int, fault: str = "none", at: int = 0, seed: int = 0) -> tuple
 
 
 def product_sum(**changes: Any) -> Design:
-    stream = {"interface": "axi4stream", "beats": 3, "latency_cycles": 1, "interval_cycles": 5.0}
+    stream = {"interface": "axi4stream", "beats": 3, "output_beats": 3, "latency_cycles": 1, "interval_cycles": 5.0}
     return design("product_sum", bus(4, 6), bus(2, 12), **{**stream, **changes})
 
 

@@ -90,7 +90,7 @@ def test_the_ports_are_described_bit_by_bit() -> None:
     assert "| 5 | 29:25 | 3 | yes |" in text
     assert "| 1 | 17:9 | 5 | yes |" in text
     assert "| `s_axis_tdata` | 8 | in | jets: 8 bits of the values |" in text
-    assert "Of the 30 bits of its input, every transfer carries 8" in text
+    assert "A jet takes 4 transfer(s) at the input: of its 30 bits, each carries 8 in the low bits" in text
 
 
 def test_no_file_is_our_copy_of_a_library() -> None:
@@ -152,7 +152,8 @@ def test_a_layer_that_its_input_does_not_reach_is_refused_with_its_name() -> Non
         ({"interface": "wishbone"}, "interface 'wishbone' is not known"),
         ({"cells": 0}, "cells must be at least 1, not 0"),
         ({"cell_stages": 0}, "cell_stages must be at least 1"),
-        ({"beats": 3}, "3 beats a jet need a stream"),
+        ({"beats": 3}, "more than one transfer a jet needs a stream"),
+        ({"output_beats": 2}, "more than one transfer a jet needs a stream"),
         ({"clock_ns": 0.0}, "clock_ns must be positive"),
         ({"stage_delay": -1.0}, "stage_delay must be positive"),
         ({"stage_dely": 1.0}, "stage_delay"),

@@ -36,7 +36,10 @@ def check(result: CosimResult) -> None:
     ("circuit", "config"),
     [
         (tagger(between=True), RtlConfig(interleave=2, stage_delay=3.0)),
-        (tagger(SEQUENCES), RtlConfig(cells=2, interleave=3, cell_stages=3, interface="axi4stream", beats=5)),
+        (
+            tagger(SEQUENCES),
+            RtlConfig(cells=2, interleave=3, cell_stages=3, interface="axi4stream", beats=5, output_beats=3),
+        ),
     ],
     ids=["two_layers_static", "sequences_of_two_cells_as_streams"],
 )
