@@ -102,7 +102,8 @@ def parse_run(finished: Finished) -> tuple[int, int, str | None]:
     text = finished.log.read_text(errors="replace")
     if error := _ERROR.search(text):
         raise ToolFailed(f"the simulation stopped: {error[1]}", finished.log, "emit the design again")
-    summary = _RECEIVED.search(finished.check().log.read_text(errors="replace"))
+    finished.check()
+    summary = _RECEIVED.search(text)
     if summary is None:
         raise ToolFailed("the simulation ended without a summary", finished.log, "read this log")
     failure = _FAILURE.search(text)
