@@ -67,13 +67,10 @@ def weights(node: Any, name: str) -> NDArray[np.float64]:
     """The constants of a layer as its C++ has them: decimal literals, cast to their type.
 
     Raises:
-        InputError: they are powers of two kept as exponents, or of a type that is not traced.
+        InputError: they are of a type that is not traced.
     """
     variable = node.weights[name]
     precision = variable.type.precision
-    if "Exponent" in type(precision).__name__:
-        remedy = "give them a fixed<…> precision; hls4ml 1.3 cannot write exponents with NumPy 2"
-        raise refuse(node, f"its {name} is kept as exponents", remedy)
     integer = _INTEGER.fullmatch(str(precision))
     if integer:
         fixed = FixedType(int(integer[2]), int(integer[2]), not integer[1])

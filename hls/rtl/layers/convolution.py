@@ -15,7 +15,7 @@ def convolution(node: Any, inputs: list[Any]) -> Any:
     """A convolution of the values (…, n_channels), zeros outside: a row a pixel, (n_pixels, n_filters)."""
     (values,) = inputs
     check_channels_last(node)
-    if any(int(size) != 1 for size in np.atleast_1d(node.get_attr("dilation", 1))):
+    if any(int(size) != 1 for size in np.atleast_1d(node.get_attr("dilation") or 1)):
         raise refuse(node, "it is dilated, which hls4ml ignores in io_parallel", "use a dilation of 1")
     axes = axes_of(values)
     sizes = [int(node.get_attr(f"filt_{axis}")) for axis in axes]

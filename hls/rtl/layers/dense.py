@@ -33,12 +33,12 @@ def matrix_layer(node: Any, rows: Any, n_out: int) -> Any:
     return cast(sums, result_type(node))
 
 
-def check_products(node: Any) -> None:
-    """Raise InputError unless the layer's products of data and weights are multiplications."""
+def check_products(node: Any, name: str = "weight") -> None:
+    """Raise InputError unless the layer's products of data and the constants `name` are multiplications."""
     backend = node.model.config.backend
-    product = backend.product_type(node.get_input_variable().type.precision, node.weights["weight"].type.precision)
+    product = backend.product_type(node.get_input_variable().type.precision, node.weights[name].type.precision)
     if product not in PRODUCTS:
-        remedy = "use a fixed<…> type; hls/rtl/layers/dense.py would have to compute it"
+        remedy = "give its constants a fixed<…> type; hls/rtl/layers/dense.py would have to compute it"
         raise refuse(node, f"its products are {product}", remedy)
 
 

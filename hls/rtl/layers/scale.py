@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hls.rtl.casts import array, cast
+from hls.rtl.layers.dense import check_products
 from hls.rtl.products import times_one
 from hls.rtl.refusal import offsets, refuse, result_type, weights
 
@@ -12,6 +13,7 @@ from hls.rtl.refusal import offsets, refuse, result_type, weights
 def scale(node: Any, inputs: list[Any]) -> Any:
     """The values times the layer's scale plus its bias, which repeat along the channels."""
     (values,) = inputs
+    check_products(node, "scale")
     factors, shifts = weights(node, "scale").ravel(), offsets(node, "bias").ravel()
     n_filters = int(node.get_attr("n_filt", -1))
     n = values.size if n_filters == -1 else n_filters

@@ -161,3 +161,19 @@ def einsum_graph(seed: int = 0, sums: str = "fixed<10,4>", backend: str = "Vitis
     }
     with quiet():
         return ModelGraph.from_layer_list(settings, nodes, ["inputs"], ["both"])
+
+
+def particle_model(seed: int = 0, n_particles: int = 4, width: int = 4, classes: int = 3) -> Any:
+    """Interactions linear in the number of particles: each meets the mean of all, then all are averaged."""
+    layers = keras.layers
+    inputs = keras.Input((n_particles, 3), name="inputs")
+    x = layers.BatchNormalization(name="norm")(inputs)
+    x = layers.Dense(width, activation="relu", name="embed")(x)
+    each = layers.Dense(width, name="each")(x)
+    mean = layers.GlobalAveragePooling1D(keepdims=True, name="mean")(x)
+    all_ = layers.Dense(width, name="all")(mean)
+    x = layers.ReLU(name="meet")(layers.Add(name="both")([each, all_]))
+    x = layers.Concatenate(name="join")([layers.Dense(width, name="update")(x), x])
+    x = layers.GlobalAveragePooling1D(name="pool")(x)
+    x = layers.Dense(width, activation="relu", name="head")(x)
+    return randomize(keras.Model(inputs, layers.Dense(classes, name="scores")(x)), seed)
