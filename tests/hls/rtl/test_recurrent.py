@@ -52,6 +52,14 @@ def test_a_returned_sequence_of_lossy_overflowing_sums_and_wide_tables_equals_cs
     assert firmware.n_mismatch() == 0
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_sums_that_saturate_are_added_as_csim_does(cell: str, tmp_path: Path) -> None:
+    student = build_student(cell, units=2, n_constituents=3, seed=5)
+    changes = {"rnn": {"types": {"accum": FixedType(9, 2, True, "RND", "SAT")}}}
+    assert firmware_of(student, tmp_path / "project", changes, HlsConfig()).n_mismatch() == 0
+
+
 def test_a_step_is_traced_once_whatever_the_number_of_constituents() -> None:
     short, long = (
         trace(graph_of(build_student("gru", units=2, n_constituents=n_constituents))) for n_constituents in (2, 9)
