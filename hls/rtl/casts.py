@@ -11,10 +11,12 @@ import numpy as np
 from hls.fixed_point import FixedType
 from jets.errors import InputError
 
-ALKAID_ROUNDINGS = ("TRN", "RND", "RND_CONV")
+ALKAID_ROUNDINGS = ("TRN", "RND")
 ALKAID_OVERFLOWS = ("WRAP", "SAT", "SAT_SYM")
-"""The modes that alkaid has; the others are made of its operations."""
+"""The modes that are alkaid's own; its RND_CONV (0.8.2) is wrong where adding a half coarsens the grid of a value."""
 
+LOST_BITS = 62
+"""alkaid's interpreter shifts 64-bit integers."""
 CONSTANT_BITS = 24
 """alkaid (0.8.2) takes constants in single precision, and makes others of them without a word."""
 
@@ -36,6 +38,8 @@ def cast_one(value: Any, fixed: FixedType) -> Any:
     if value.low == value.high:
         return constant(float(fixed.cast(np.array(value.low))), value)
     bits = _sign_integer_fraction(fixed)
+    if int(value.kif[2]) - fixed.fraction_bits > LOST_BITS:
+        raise InputError(f"a cast to {fixed} that loses more than {LOST_BITS} bits", "hls4ml graph", "use closer types")
     value = apart(value, fixed.fraction_bits + 1)
     saturates = fixed.overflow != "WRAP"
     if fixed.rounding in ALKAID_ROUNDINGS and (not saturates or _alkaid_saturates(fixed)):
@@ -83,6 +87,8 @@ def _rounds_up(value: Any, rounding: str, bits: int, finest: int) -> Any:
         rest = rest | negative
     elif rounding == "RND_INF":
         rest = rest | (negative ^ 1.0)
+    elif rounding == "RND_CONV":
+        rest = rest | value.quantize(0, 1 - bits, bits) * 2.0**bits
     return half & rest
 
 
@@ -156,7 +162,11 @@ def constant(value: float, like: Any) -> Any:
     from alkaid.trace import FVariable
 
     if float(np.float32(value)) != value:
-        raise InputError(f"the constant {value!r}", "has", f"use types of {CONSTANT_BITS} bits at most")
+        raise InputError(
+            f"the constant {value!r} is not exact in alkaid",
+            "hls4ml graph",
+            f"use types of {CONSTANT_BITS} bits at most",
+        )
     return FVariable.from_const(value, hwconf=like.hwconf)
 
 

@@ -16,20 +16,14 @@ import numpy as np
 from hls.convert.graph import quiet
 from hls.convert.kernels import own_headers, use_own_kernels
 from hls.csim.compiler import find_compiler
+from hls.csim.library import LIBRARY_FLAGS
+from hls.csim.sources import FAST_TYPES
 from tests.hls.rtl.values import Floats
 
-FLAGS = (
-    "-std=c++17",
-    "-O0",
-    "-w",
-    "-shared",
-    "-fPIC",
-    "-fno-gnu-unique",
-    "-ffp-contract=off",
-    "-I.",
-    "-Innet_utils",
-    "-Iap_types",
-)
+FLAGS = ("-std=c++20", "-O0", "-w", "-ffp-contract=off", "-DNDEBUG", *LIBRARY_FLAGS, "-I.", "-Innet_utils")
+ARITHMETIC = {"tagware": ("-fwrapv", f"-I{FAST_TYPES}", "-Iap_types"), "ap_types": ("-Iap_types",)}
+"""The number types of the fast simulation, of which the compiler makes ten times less, and the vendor's."""
+
 DRIVER = """
 template <class I, class O>
 void drive(void (*top)(I *, O *), const double *in, double *out, long n, int n_in, int n_out) {
@@ -92,7 +86,7 @@ class Many:
         return outputs
 
 
-def compiled(graphs: Sequence[Any], folder: Path) -> Many:
+def compiled(graphs: Sequence[Any], folder: Path, arithmetic: str = "tagware") -> Many:
     """Compile graphs, `case_0` … in this order by their namespaces, with one call of the compiler."""
     folder.mkdir(parents=True, exist_ok=True)
     _place_headers(graphs[0], folder)
@@ -102,8 +96,9 @@ def compiled(graphs: Sequence[Any], folder: Path) -> Many:
             (folder / "nnet_utils" / name).write_bytes(content)
         parts += [_source(graph, folder / "work"), _entry(index, graph)]
     (folder / "many.cpp").write_text("\n".join(parts))
-    find_compiler().compile([Path("many.cpp")], FLAGS, folder / "many.so", folder)
-    return Many(ctypes.CDLL(str(folder / "many.so")), tuple(graphs))
+    library = folder / f"{arithmetic}.so"
+    find_compiler().compile([Path("many.cpp")], (*FLAGS, *ARITHMETIC[arithmetic]), library, folder)
+    return Many(ctypes.CDLL(str(library)), tuple(graphs))
 
 
 def _place_headers(graph: Any, folder: Path) -> None:

@@ -13,7 +13,7 @@ from hls.rtl.trace import _logic
 from jets.errors import InputError
 from tests.hls.rtl.values import Floats, every_value, narrow_types, some_values, types
 
-wide_types = types(20, 44, (0, 44))
+wide_types = types(20, 44, (0, 30))
 
 
 def traced(source: FixedType, offset: float, target: FixedType, values: Floats) -> Floats:
@@ -46,3 +46,11 @@ def test_wide_values_are_cast_exactly_after_a_constant_was_added(
 def test_a_constant_that_alkaid_would_make_another_one_is_refused() -> None:
     with pytest.raises(InputError, match="constant"):
         constant(1.0 + 2.0**-24, new_values(1, FixedType(4, 2))[0])
+
+
+def test_halves_go_to_the_even_code_on_a_grid_that_an_offset_shifts() -> None:
+    inputs = new_values(1, FixedType(6, 4))
+    target = FixedType(8, 4, True, "RND_CONV", "SAT_SYM")
+    values = every_value(FixedType(6, 4))
+    logic = _logic(("cast",), inputs, cast((inputs + 0.125) * 0.25, target))
+    assert np.array_equal(logic.predict(values[:, None], n_threads=1)[:, 0], target.cast((values + 0.125) * 0.25))
