@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import math
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +16,8 @@ from numpy.typing import NDArray
 
 from compress.fit import Phase, Split, best_epoch, fit
 from compress.objective import TEACHER, LossConfig, Objective, pack
+from compress.quantize.exact import ExactBits
+from compress.quantize.front_end import FrontEnd, front_end_of
 from compress.quantize.qkeras import Bits
 from compress.teach import TeacherOutputs
 from jets.dataset import JetsFile, concatenate
@@ -78,7 +79,7 @@ class DistilConfig:
 
 def distil(
     spec: RecurrentSpec,
-    bits: Bits,
+    bits: Bits | ExactBits,
     jets_file: JetsFile | Path | str,
     teacher_outputs: TeacherOutputs | None,
     config: DistilConfig,
@@ -92,7 +93,7 @@ def distil(
 
     Args:
         spec: the student's shape.
-        bits: its fixed-point types.
+        bits: its fixed-point types, of the spec's arithmetic.
         jets_file: jets in our HDF5 layout; its classes become the student's.
         teacher_outputs: of the same file; not needed, nor looked at, where the labels alone are learnt from.
         config: how to train.
@@ -132,7 +133,12 @@ class _Run:
     """One distillation: its settings, and its data read when a phase needs them."""
 
     def __init__(
-        self, spec: RecurrentSpec, bits: Bits, source: JetsFile, teacher: TeacherOutputs | None, config: DistilConfig
+        self,
+        spec: RecurrentSpec,
+        bits: Bits | ExactBits,
+        source: JetsFile,
+        teacher: TeacherOutputs | None,
+        config: DistilConfig,
     ) -> None:
         self.spec, self.bits, self.source, self.teacher, self.config = spec, bits, source, teacher, config
         self._splits: dict[str, Split] = {}
@@ -178,21 +184,13 @@ class _Run:
 
     def train_quantized(self, student: Tagger, folder: Path) -> Tagger:
         """The quantized student from the float one's weights, saved."""
-        from compress.quantize.cost import bits_per_tensor, ebops
-        from compress.quantize.qkeras import build_quantized, warm_start
-
-        network = build_quantized(self.spec, self.bits, student.n_outputs)
-        warm_start(network, student.network)
+        front_end = front_end_of(self.bits)
+        network = front_end.build(self.spec, self.bits, student.n_outputs)
+        front_end.warm_start(network, student.network)
         tagger = dataclasses.replace(student, network=network)
         settings = (self.config.quantized_epochs, self.config.quantized_learning_rate)
         phase = Phase("quantized", *settings, *self._shared())
-
-        def quantization() -> dict[str, Any]:
-            types = {"bits": dataclasses.asdict(self.bits), "tensors": bits_per_tensor(network)}
-            counts = {"ebops": ebops(network), "ebops_shared_cell": ebops(network, shared_cell=True)}
-            return {"front_end": "qkeras", **types, **counts}
-
-        return self._train(tagger, phase, folder, self.quantized_record(), quantization)
+        return self._train(tagger, phase, folder, self.quantized_record(), front_end)
 
     def _shared(self) -> tuple[int, int, int]:
         return self.config.batch_size, self.config.patience, self.config.seed
@@ -203,11 +201,12 @@ class _Run:
         phase: Phase,
         folder: Path,
         record: dict[str, Any],
-        quantization: Callable[[], dict[str, Any]] | None = None,
+        front_end: FrontEnd | None = None,
     ) -> Tagger:
         shutil.rmtree(folder, ignore_errors=True)
         train, validation = (self._split(name, tagger.scaling) for name in ("train", "validation"))
-        objective = Objective(self.config.loss, tagger.n_outputs)
+        penalty = None if front_end is None else front_end.penalty(tagger.network, self.bits)
+        objective = Objective(self.config.loss, tagger.n_outputs, penalty)
         model = trained_model(tagger.network, self.config.loss, train.targets.shape[1] - TEACHER - tagger.n_outputs)
         rows = fit(model, train, validation, objective, phase, folder / "curves.csv")
         best = best_epoch(rows)
@@ -221,7 +220,7 @@ class _Run:
             "validation_auc": {"value": best.validation_auc, "error": best.validation_auc_error},
             "seconds": sum(row.seconds for row in rows),
         }
-        widths = quantization() if quantization else None
+        widths = None if front_end is None else front_end.describe(tagger.network, self.bits)
         finished = dataclasses.replace(tagger, quantization=widths, provenance=provenance)
         finished.save(folder)
         return finished

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -98,13 +99,14 @@ class LossConfig:
 class Objective:
     """A `LossConfig` as a Keras loss of `pack`ed targets (n_jets, …) and a student's outputs.
 
+    `penalty` gives what is added to the loss of every jet, a scalar tensor, where the student itself costs something.
     The outputs are the logits (n_jets, n_outputs), followed by the student's embedding where its loss asks for one.
     """
 
-    def __init__(self, config: LossConfig, n_outputs: int) -> None:
+    def __init__(self, config: LossConfig, n_outputs: int, penalty: Callable[[], Any] | None = None) -> None:
         import keras
 
-        self.config, self.n_outputs = config, n_outputs
+        self.config, self.n_outputs, self.penalty = config, n_outputs, penalty
         alpha, temperature = config.at(0.0)
         self._alpha = keras.Variable(alpha, trainable=False, dtype="float32")
         self._temperature = keras.Variable(temperature, trainable=False, dtype="float32")
@@ -128,7 +130,8 @@ class Objective:
             compare = losses.relational if self.config.embedding == "relational" else losses.hint
             theirs, ours = targets[:, TEACHER + self.n_outputs :], outputs[:, self.n_outputs :]
             loss = loss + self.config.embedding_weight * compare(theirs, ours)
-        return targets[:, WEIGHT] * loss
+        loss = targets[:, WEIGHT] * loss
+        return loss if self.penalty is None else loss + self.penalty()
 
     def _of_teacher(self, targets: Any, logits: Any) -> Any:
         theirs = targets[:, TEACHER : TEACHER + self.n_outputs]

@@ -256,9 +256,13 @@ def _unreadable(weights: Path, error: Exception) -> LayoutError:
 
 
 def _quantized_objects(tagger: Tagger) -> dict[str, Any]:
-    """The QKeras classes that a quantized model names; a float model needs none and QKeras is not imported."""
+    """The classes that a quantized model names; a float model needs none and QKeras is not imported."""
     objects: dict[str, Any] = {}
-    if tagger.quantization is not None:
+    if tagger.quantization is None:
+        return objects
+    if tagger.quantization.get("front_end") == "exact":
+        from models.students.exact import recurrent  # noqa: F401 (Keras finds its classes once it is imported)
+    else:
         from qkeras.utils import _add_supported_quantized_objects as add_quantized_objects
 
         from models.students.tables import TableSigmoid, TableTanh

@@ -76,7 +76,7 @@ def build_exact(cell: str, units: int = 4, n_constituents: int = 5, seed: int = 
 
 
 def widen(model: Any, seed: int) -> None:
-    """Wide weights and biases everywhere; learnt fraction bits are left alone."""
+    """Wide weights and biases everywhere; learnt bits are left alone."""
     rng = np.random.default_rng(seed)
     for layer in model.layers:
         for weight in getattr(layer, "weights_by_role", {}).values():

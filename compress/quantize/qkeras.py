@@ -71,6 +71,8 @@ class Bits:
 
     def check_for(self, spec: RecurrentSpec) -> None:
         """Raise ConfigError when a student of this shape cannot have these types."""
+        if spec.arithmetic != "qkeras":
+            raise ConfigError("these are the bits of arithmetic: qkeras", None, "give compress: {exact: …} instead")
         if spec.cell == "lstm" and self.state[1] < 2:
             what = f"state: an LSTM's cell state leaves [-1, 1), {self.state[1]} integer bits are too few"
             raise ConfigError(what, None, "e.g. bits: {state: [12, 4]}")

@@ -9,6 +9,7 @@ from jets.errors import ConfigError
 from jets.features import SIX_FEATURES
 
 CELLS = ("gru", "lstm")
+ARITHMETICS = ("qkeras", "exact")
 MAX_WIDTH = 4096
 
 
@@ -21,19 +22,36 @@ class RecurrentSpec:
         units: width of the recurrent state.
         dense: widths of the ReLU layers between the recurrent layer and the output.
         n_constituents: length of the pT-ordered sequence of constituents, six features each.
+        arithmetic: of the quantized student: "qkeras" has qkeras' layers and hls4ml's tables, "exact" the cells of
+            docs/recurrent.md.
+        reset_after: of a GRU: the reset gate acts after the recurrent matrix product.
+        skip_padding: padded constituents leave the state as it was; otherwise they are zeros that run through the
+            recurrence like any other.
 
     Raises:
-        ConfigError: an unknown cell or a width that is not between 1 and `MAX_WIDTH`.
+        ConfigError: an unknown cell or arithmetic, a width that is not between 1 and `MAX_WIDTH`, or an option that the
+            arithmetic or the cell does not have.
     """
 
     cell: Literal["gru", "lstm"] = "gru"
     units: int = 20
     dense: tuple[int, ...] = (64,)
     n_constituents: int = 20
+    arithmetic: Literal["qkeras", "exact"] = "qkeras"
+    reset_after: bool = True
+    skip_padding: bool = False
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
             raise ConfigError(f"unknown cell {self.cell!r}", None, f"use one of {', '.join(CELLS)}")
+        if self.arithmetic not in ARITHMETICS:
+            what, remedy = f"unknown arithmetic {self.arithmetic!r}", f"use one of {', '.join(ARITHMETICS)}"
+            raise ConfigError(what, None, remedy)
+        if not self.reset_after and self.cell != "gru":
+            raise ConfigError("reset_after is of a GRU", None, "leave it out")
+        if self.arithmetic != "exact" and (self.skip_padding or not self.reset_after):
+            option = "skip_padding: true" if self.skip_padding else "reset_after: false"
+            raise ConfigError(f"hls4ml's cells have no {option}", None, "give arithmetic: exact, or leave it out")
         widths = {"units": self.units, "n_constituents": self.n_constituents}
         widths |= {f"dense[{place}]": width for place, width in enumerate(self.dense)}
         for name, width in widths.items():
@@ -44,17 +62,17 @@ class RecurrentSpec:
 def build_float(spec: RecurrentSpec, n_outputs: int) -> Any:
     """The float Keras model, (n_jets, n_constituents, 6) -> raw logits (n_jets, n_outputs).
 
-    Layers: "constituents" (input), "rnn", "dense_0", "relu_0", …, "logit". Padded steps are zeros and run through
-    the recurrence like any other, as the firmware runs them. The GRU is the `reset_after` one, the only one that
-    hls4ml implements (Cho et al., arXiv:1406.1078v1: the reset gate acts after the recurrent matrix product).
+    Layers: "constituents" (input), "padding" where it is skipped, "rnn", "dense_0", "relu_0", …, "logit".
     """
     import keras
 
-    inputs = keras.Input((spec.n_constituents, len(SIX_FEATURES)), name="constituents")
+    x = inputs = keras.Input((spec.n_constituents, len(SIX_FEATURES)), name="constituents")
+    if spec.skip_padding:
+        x = keras.layers.Masking(name="padding")(x)
     if spec.cell == "gru":
-        x = keras.layers.GRU(spec.units, reset_after=True, name="rnn")(inputs)
+        x = keras.layers.GRU(spec.units, reset_after=spec.reset_after, name="rnn")(x)
     else:
-        x = keras.layers.LSTM(spec.units, name="rnn")(inputs)
+        x = keras.layers.LSTM(spec.units, name="rnn")(x)
     for place, width in enumerate(spec.dense):
         x = keras.layers.Dense(width, name=f"dense_{place}")(x)
         x = keras.layers.ReLU(name=f"relu_{place}")(x)

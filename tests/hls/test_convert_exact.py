@@ -34,8 +34,8 @@ def learn(model: Any, seed: int = 4) -> Any:
     """Fraction bits as training may leave them."""
     rng = np.random.default_rng(seed)
     for weight in model.trainable_variables:
-        if weight.name == "fraction":
-            weight.assign(np.asarray(weight) - rng.uniform(0.0, 2.5, weight.shape))
+        if weight.name == "taken":
+            weight.assign(rng.uniform(0.0, 0.25, weight.shape))
     return model
 
 

@@ -5,6 +5,7 @@ Importing this module imports Keras.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,8 +67,13 @@ class ExactLayer(keras.layers.Layer):  # type: ignore[misc]
     def add_weights(self, shapes: Mapping[str, tuple[int, ...]], starts: Mapping[str, str]) -> None:
         """Create the weights of every parameter, zeros where `starts` names no initializer, and the learnt bits."""
         for role in self.parameters():
-            start = starts.get(role, "zeros")
-            self.weights_by_role[role] = self.add_weight(shape=shapes[role], initializer=start, name=role)
+            # A weight beyond its range would have no gradient to come back with.
+            self.weights_by_role[role] = self.add_weight(
+                shape=shapes[role],
+                initializer=starts.get(role, "zeros"),
+                constraint=functools.partial(ops.clip, x_min=self.types[role].low, x_max=self.types[role].high),
+                name=role,
+            )
         for role, quantizer in self.quantizers.items():
             quantizer.build(shapes[role] if role in self.parameters() else ())
         self.built = True

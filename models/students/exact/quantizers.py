@@ -25,6 +25,8 @@ POWERS_OF_TWO = 2.0 ** np.arange(-MAX_BITS, MAX_BITS + 1, dtype=np.float32)
 """Exact, which a power function need not be."""
 
 Learnt = Literal["each", "one"] | None
+BITS_PER_UNIT = 10.0
+"""An optimizer such as Adam moves a variable by about the learning rate: at 1e-3 a bit may go in a hundred steps."""
 
 
 def fixed_point(value: Any) -> FixedPoint:
@@ -100,19 +102,19 @@ class Quantizer(keras.layers.Layer):  # type: ignore[misc]
     Attributes:
         declared: the type.
         learnt: None, "one" number of fraction bits for the whole tensor, or "each" number its own.
+        taken: the variable: fraction bits less than declared, in units of `BITS_PER_UNIT`.
     """
 
     def __init__(self, declared: FixedPoint, learnt: Learnt = None, **options: Any) -> None:
         super().__init__(**options)
         self.declared, self.learnt = declared, learnt
-        self.fraction: Any = None
+        self.taken: Any = None
 
     def build(self, shape: tuple[int, ...]) -> None:
         """Create the learnt fraction bits of a tensor of this shape; they start at the declared ones."""
         if self.learnt:
-            start = keras.initializers.Constant(float(self.declared.fraction))
             size = shape if self.learnt == "each" else ()
-            self.fraction = self.add_weight(shape=size, initializer=start, name="fraction")
+            self.taken = self.add_weight(shape=size, initializer="zeros", name="taken")
         self.built = True
 
     def call(self, x: Any) -> Any:
@@ -123,9 +125,10 @@ class Quantizer(keras.layers.Layer):  # type: ignore[misc]
     def grid(self) -> Grid:
         """The grid as it is now."""
         low, high = self.declared.low, self.declared.high
-        if self.fraction is None:
+        if self.taken is None:
             return Grid(2.0**self.declared.fraction, low, high)
-        clipped = ops.clip(self.fraction, self._fewest(), self.declared.fraction)
+        left = self.declared.fraction - BITS_PER_UNIT * self.taken
+        clipped = ops.clip(left, self._fewest(), self.declared.fraction)
         fraction = same_value(ops.round(clipped), clipped)
         place = ops.cast(ops.stop_gradient(fraction), "int32") + MAX_BITS
         return Grid(ops.take(ops.convert_to_tensor(POWERS_OF_TWO), place), low, high, fraction)

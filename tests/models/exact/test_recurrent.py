@@ -39,8 +39,7 @@ def wide_layer(cell: str, seed: int = 1, **options: Any) -> Any:
         weight.assign(1.5 * np.asarray(weight) + rng.normal(0.0, 0.25, weight.shape))
     if layer.learn_bits:
         for quantizer in layer.quantizers.values():
-            fraction = quantizer.fraction
-            fraction.assign(np.asarray(fraction) - rng.uniform(0.0, 2.5, fraction.shape))
+            quantizer.taken.assign(rng.uniform(0.0, 0.25, quantizer.taken.shape))
     return layer
 
 
@@ -107,12 +106,12 @@ def test_a_saturated_table_has_the_extreme_codes_at_the_addresses_of_its_bits() 
 @pytest.mark.parametrize("entries", [FixedPoint(b, 1) for b in range(3, 15)])
 def test_entries_rounded_in_training_are_those_of_the_firmware(entries: FixedPoint) -> None:
     from models.students.exact.gates import Gate, gate_tables
-    from models.students.exact.quantizers import Quantizer
+    from models.students.exact.quantizers import BITS_PER_UNIT, Quantizer
 
     codes = FixedPoint(10, 4)
     sums, finer = Quantizer(codes), Quantizer(FixedPoint(15, 1), "one")
     finer.build(())
-    finer.fraction.assign(float(entries.fraction))
+    finer.taken.assign((14 - entries.fraction) / BITS_PER_UNIT)
     looked_up = gate_tables([Gate("tanh", sums, finer)], 1)(ops.convert_to_tensor(codes.numbers()[:, None], "float32"))
     np.testing.assert_array_equal(np.asarray(looked_up)[:, 0], table("tanh", codes, entries))
 
@@ -155,18 +154,19 @@ def test_a_learnt_bit_costs_the_error_it_makes() -> None:
     """d q / d f = ln 2 (x - q), HGQ's equation."""
     import tensorflow as tf
 
-    from models.students.exact.quantizers import Quantizer
+    from models.students.exact.quantizers import BITS_PER_UNIT, Quantizer
 
     quantizer = Quantizer(FixedPoint(8, 1), "one")
     quantizer.build(())
-    quantizer.fraction.assign(2.3)
+    quantizer.taken.assign((7 - 2.3) / BITS_PER_UNIT)
     x = tf.constant([0.3, -0.6])
     with tf.GradientTape() as tape:
         rounded = quantizer(x)
         loss = tf.reduce_sum(rounded * [1.0, 3.0])
     assert np.asarray(rounded).tolist() == [0.25, -0.5]
     expected = np.log(2) * ((0.3 - 0.25) + 3 * (-0.6 + 0.5))
-    assert float(tape.gradient(loss, quantizer.fraction.value)) == pytest.approx(expected, rel=1e-5)
+    by_fraction = float(tape.gradient(loss, quantizer.taken.value)) / -BITS_PER_UNIT
+    assert by_fraction == pytest.approx(expected, rel=1e-5)
     assert quantizer.current() == FixedPoint(3, 1)
 
 
@@ -174,8 +174,8 @@ def test_a_learnt_bit_costs_the_error_it_makes() -> None:
 def test_a_saved_student_is_the_same_function_when_loaded(cell: str, learn_bits: bool, tmp_path: Path) -> None:
     model = build_exact(cell, learn_bits=learn_bits, skip_padding=True)
     for weight in model.trainable_variables:
-        if weight.name == "fraction":
-            weight.assign(np.asarray(weight) - 1.3)
+        if weight.name == "taken":
+            weight.assign(np.asarray(weight) + 0.13)
     model.save(tmp_path / "student.keras")
     loaded = keras.models.load_model(tmp_path / "student.keras", compile=False, safe_mode=True)
     x = (input_codes(200) * INPUT.step).astype(np.float32)
