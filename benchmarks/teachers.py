@@ -2,8 +2,8 @@
 
 python benchmarks/teachers.py --out build/teachers [--sample top_qcd] [--labels 1000 10000 0] [--threads 2] [names]
 
-Each is trained from scratch and, where it has a pre-training, fine-tuned from its own (made once, from all training
-jets); 0 labels means all.
+Each is trained from scratch and, where it has a pre-training, fine-tuned from its own (made once, from
+--pretrain-jets or all training jets); 0 labels means all.
 
 python benchmarks/teachers.py --throughput [--threads 1] [--batch 64]
 
@@ -47,6 +47,7 @@ class Bench:
     out: Path
     epochs: int
     pretrain_epochs: int
+    pretrain_jets: int | None
     backbone_rate: float
 
     def run(self, name: str, labels: list[int]) -> None:
@@ -56,7 +57,9 @@ class Bench:
         starts: dict[str, Tagger | None] = {"scratch": None}
         if design.pretraining is not None and self.pretrain_epochs > 0:
             begun = time.perf_counter()
-            how = PretrainConfig(epochs=self.pretrain_epochs, patience=self.pretrain_epochs)
+            how = PretrainConfig(
+                epochs=self.pretrain_epochs, patience=self.pretrain_epochs, max_jets=self.pretrain_jets
+            )
             starts["pre-trained"] = pretrain(name, config, self.jets_file, how, self.out / name / "pretrained")
             print(f"{name} | pre-training | | | | | | | {how.epochs} | {time.perf_counter() - begun:.0f}", flush=True)
         for start, tagger in starts.items():
@@ -152,6 +155,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=TrainConfig.epochs)
     parser.add_argument("--pretrain-epochs", type=int, default=10)
+    parser.add_argument("--pretrain-jets", type=int, default=None)
     parser.add_argument("--backbone-rate", type=float, default=0.3)
     options = parser.parse_args()
     if options.throughput:
@@ -159,7 +163,7 @@ def main() -> None:
         return
     torch.set_num_threads(options.threads)
     path = sample_path(options.sample)
-    how = (options.epochs, options.pretrain_epochs, options.backbone_rate)
+    how = (options.epochs, options.pretrain_epochs, options.pretrain_jets, options.backbone_rate)
     bench = Bench(path, JetsFile(path).read("test"), options.out, *how)
     print(HEAD, flush=True)
     for name in options.names:

@@ -17,8 +17,10 @@ from jets.dataset import Jets, JetsFile, JetsWriter
 from jets.errors import ConfigError, InputError
 from models.curves import read_curves
 from models.tagger import Tagger
+from models.teachers.omnijet import OmniJetConfig
 from models.teachers.pet import PetConfig
 from models.teachers.recurrent import RecurrentConfig
+from models.teachers.tokenizer import TokenizerConfig
 from models.training import PretrainConfig, TrainConfig, load_start, pretrain, train
 from models.training_curves import TrainingCurves
 from tests.synthetic import synthetic_jets
@@ -201,3 +203,17 @@ def test_the_random_state_of_the_caller_is_left_alone(jets_file: Path, tmp_path:
     torch.manual_seed(11)
     pretrain("pet", PET, jets_file, dataclasses.replace(PRETRAIN, epochs=1), tmp_path / "out")
     assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.long
+def test_two_processes_pretrain_one_network(jets_file: Path, tmp_path: Path) -> None:
+    config = OmniJetConfig(
+        n_constituents=8, width=8, heads=2, blocks=1, tokenizer=TokenizerConfig(codebook=16, width=8)
+    )
+    how = dataclasses.replace(PRETRAIN, optimizer="adamw", devices=2)
+    tagger = pretrain("omnijet", config, jets_file, how, tmp_path / "out")
+    for stage in ("tokenizer", "next_token"):
+        rows = read_curves(tmp_path / "out" / stage / "curves.csv")
+        assert rows[-1]["train_loss"] < rows[0]["train_loss"]
+    for name, values in state(Tagger.load(tmp_path / "out")).items():
+        np.testing.assert_array_equal(values, state(tagger)[name])
