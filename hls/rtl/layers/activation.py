@@ -50,6 +50,9 @@ def parametrized(node: Any, inputs: list[Any]) -> Any:
     if name not in PARAMETRIZED:
         raise refuse(node, f"the activation {name} is not traced", f"use {', '.join(PARAMETRIZED)}")
     fixed = fixed_type(node, "param", node.types["param_t"].precision)
+    if fixed.fraction_bits < 0:
+        what = f"its parameter's type {fixed} has steps of {fixed.step:g}, which C++ does not compare exactly"
+        raise refuse(node, what, "give its `param` a precision with fraction bits, or use relu")
     literal = float(f"{node.get_attr('activ_param', 1.0)}")
     return PARAMETRIZED[name](node, values, float(fixed.cast(np.array(literal))))
 

@@ -11,6 +11,7 @@ from hls.rtl.casts import cast
 from hls.rtl.products import matrix_product
 from hls.rtl.refusal import accumulator_type, offsets, refuse, result_type, weights
 
+STRATEGIES = ("latency", "resource", "resource_unrolled")
 PRODUCTS = ("mult", "weight_ternary")
 """hls4ml's products that are a multiplication; its ternary weights are -1, 0 and 1."""
 
@@ -22,13 +23,14 @@ def dense(node: Any, inputs: list[Any]) -> Any:
 
 def matrix_layer(node: Any, rows: Any, n_out: int) -> Any:
     """The layer's matrix and bias applied to each of the rows (n_rows, n_in): (n_rows, n_out)."""
+    strategy = _strategy(node)
     check_products(node)
     weight = weights(node, "weight")
     bias = offsets(node, "bias")
     matrix = weight.reshape(-1, n_out)
     if node.get_attr("_weights_transposed"):
         matrix = weight.reshape(n_out, -1).T
-    order = _order(node, len(matrix))
+    order = _order(node, strategy, len(matrix))
     sums = matrix_product(rows[:, order], matrix[order], bias.ravel(), accumulator_type(node))
     return cast(sums, result_type(node))
 
@@ -42,17 +44,22 @@ def check_products(node: Any, name: str = "weight") -> None:
         raise refuse(node, f"its products are {product}", remedy)
 
 
-def _order(node: Any, n_in: int) -> NDArray[np.int64]:
-    """The inputs in the order in which the strategy adds their products to the sum."""
+def _strategy(node: Any) -> str:
     strategy = str(node.get_attr("strategy")).lower()
-    inputs = np.arange(n_in)
-    if strategy == "latency":
-        return inputs
-    if strategy not in ("resource", "resource_unrolled"):
+    if strategy == "distributed_arithmetic":
+        what = "its strategy is distributed arithmetic, for which hls4ml drops the weights from the graph"
+        raise refuse(node, what, "use Latency: the traced logic is distributed arithmetic of the same products")
+    if strategy not in STRATEGIES:
         remedy = "use strategy Latency or Resource; a file of hls/rtl/layers for that kernel would add it"
         raise refuse(node, f"the strategy {strategy} is not traced", remedy)
+    return strategy
+
+
+def _order(node: Any, strategy: str, n_in: int) -> NDArray[np.int64]:
+    """The inputs in the order in which the strategy adds their products to the sum."""
+    inputs = np.arange(n_in)
     reuse_factor = int(node.get_attr("reuse_factor"))
-    if reuse_factor >= n_in:
+    if strategy == "latency" or reuse_factor >= n_in:
         return inputs
     if n_in % reuse_factor:
         raise refuse(node, f"its reuse factor {reuse_factor} does not divide {n_in}", "use one that does")

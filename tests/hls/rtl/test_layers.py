@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from hls4ml.model.types import ExponentPrecisionType, FloatPrecisionType, XnorPrecisionType
+from hls4ml.model.types import ExponentPrecisionType, FixedPrecisionType, FloatPrecisionType, XnorPrecisionType
 
 from hls.fixed_point import FixedType
 from hls.rtl import trace
@@ -107,7 +107,7 @@ def graphs() -> dict[str, Any]:
         ("image", "conv2d", "data_format", "channels_first", "channels come first"),
         ("image", "conv1d", "reuse_factor", 36, "reuse factor 36 exceeds the 18 inputs"),
         ("image", "dense", "reuse_factor", 4, "reuse factor 4 does not divide 14"),
-        ("image", "dense", "strategy", "distributed_arithmetic", "strategy distributed_arithmetic"),
+        ("image", "dense", "strategy", "compressed", "strategy compressed"),
         ("image", "up2d", "algorithm", "bilinear", "bilinear"),
         ("merged", "add", "op", "power", "operation power"),
         ("merged", "norm", "n_filt", 7, "31 scales for 7 channels"),
@@ -147,6 +147,15 @@ def test_weights_that_are_not_fixed_point_are_named(graphs: dict[str, Any], prec
     finally:
         weight.type.precision = original
     assert "layer 'b'" in str(caught.value) and caught.value.remedy
+
+
+def test_a_parameter_of_steps_above_one_is_named() -> None:
+    graph = stock_graph(particle_model(), {})
+    graph.graph["meet"].types["param_t"].precision = FixedPrecisionType(2, 32, signed=False)
+    with pytest.raises(
+        InputError, match=r"layer 'meet' .* its parameter's type ufixed<2,32> has steps of 1\.07374e\+09"
+    ):
+        trace(graph)
 
 
 def test_a_branch_around_a_recurrent_layer_is_named() -> None:
