@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +21,8 @@ EPILOG = "Start with `tagware run firmware_projects/top_gru`; `tagware VERB --he
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; the exit status is 0, 1 when two models that must agree do not, or 2 for any other error."""
     options = parser().parse_args(arguments)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the programs we started end, too
     try:
         from flow import verbs
 
@@ -125,8 +129,17 @@ def _rtl_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     synth = verbs.add_parser("synth", help="synthesise an RTL design with Yosys, and nextpnr if asked")
     synth.add_argument("design", type=Path, help="folder of the RTL design")
     synth.add_argument("out", type=Path, help="folder of logs, netlists and the result")
+    synth.add_argument("--firmware", type=Path, help="firmware project whose vectors check the netlist")
     synth.add_argument("--config", type=Path, metavar="YAML", help="a project.yaml: its synth")
     synth.add_argument("--place-and-route", action="store_true", help="for the largest ECP5, which takes minutes")
+    vendor = verbs.add_parser("vendor", help="run Vitis HLS, Vivado HLS, Vivado or Quartus where they are installed")
+    vendor.add_argument("tool", help="vitis_hls, vivado_hls, vivado or quartus")
+    vendor.add_argument("target", type=Path, help="folder of a firmware project or of an RTL design")
+    vendor.add_argument("out", type=Path, help="folder of its work")
+    vendor.add_argument("steps", nargs="+", help="e.g. csynth cosim, or synthesis implementation")
+    vendor.add_argument("--part", help="FPGA (default: that of the target)")
+    vendor.add_argument("--clock-ns", type=float, help="clock period (default: that of the target)")
+    vendor.add_argument("--prefix", metavar="COMMAND", help="put before the tool's command, e.g. 'ssh host'")
 
 
 def _project_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

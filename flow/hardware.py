@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.keras_start import start_keras
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from hls.project import HlsConfig
     from hls.rtl.config import RtlConfig
     from hls.rtl.design import Design
+    from hls.synth import SynthConfig, Synthesis
+    from hls.tools.adapter import VendorConfig
     from jets.dataset import JetsFile
 
 N_RANDOM, SEED = 2000, 1
@@ -60,15 +63,45 @@ def simulate_rtl(
     return cosim(found, stimuli, compiled.predict_codes(stimuli.codes), config, out)
 
 
+def synthesize_rtl(design: Path, config: SynthConfig, out: Path, firmware: Path | None = None) -> Synthesis:
+    """Synthesise a design; the netlist is simulated on vectors stored with the firmware project, where asked."""
+    from hls.csim import Vectors
+    from hls.csim.sources import VECTORS
+    from hls.project import Project
+    from hls.rtl.design import Design
+    from hls.synth import synthesize
+    from hls.synth.netlist import Vectors as NetlistVectors
+
+    vectors = None
+    if config.netlist_jets and firmware is not None:
+        project = Project.load(firmware)
+        stored = Vectors.load(firmware / VECTORS, project.inputs[0], project.outputs[0])
+        vectors = NetlistVectors(stored.inputs, stored.golden)
+    return synthesize(Design.load(design), config, out, vectors)
+
+
+def run_vendor(tool: str, steps: Sequence[str], target: Path, config: VendorConfig, out: Path) -> list[dict[str, Any]]:
+    """Run a vendor's tool on a firmware project or an RTL design, and return the rows of its report."""
+    from hls.project import MANIFEST, Project
+    from hls.rtl.design import Design
+    from hls.tools.vendor import run_steps
+
+    is_project = (target / MANIFEST).is_file()
+    found = Project.load(target) if is_project else Design.load(target)
+    rows = run_steps(found, tool, steps, config, out)
+    return [{"design": "hls" if is_project else "rtl", **dataclasses.asdict(row)} for row in rows]
+
+
 def _stimuli(
     design: Design, compiled: CompiledProject, firmware: Path, student: Path | None, jets: JetsFile | None
 ) -> Stimuli:
     from hls.cosim.vectors import stimuli
     from hls.csim import Vectors
+    from hls.csim.sources import VECTORS
     from models.tagger import Tagger
 
     if student is None or jets is None:
-        codes = Vectors.load(firmware / "vectors", compiled.input, compiled.output).inputs
+        codes = Vectors.load(firmware / VECTORS, compiled.input, compiled.output).inputs
     else:
         start_keras()
         inputs = next(iter(Tagger.load(student).inputs(jets.read("test")).values()))

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from compress.distil import DistilConfig
 from compress.quantize.qkeras import Bits
@@ -14,6 +14,7 @@ from hls.cosim.config import CosimConfig
 from hls.project import HlsConfig
 from hls.rtl.config import RtlConfig
 from hls.synth.config import SynthConfig
+from hls.tools.adapter import VendorConfig
 from jets.config import check_keys, fill, read_yaml
 from jets.errors import ConfigError, InputError, TagwareError
 from jets.simulate import SimulateConfig
@@ -71,6 +72,16 @@ class CompressSection:
 
 
 @dataclass(frozen=True)
+class VendorSection:
+    """One vendor's tool to run on the project's "hls" or "rtl" design, with its steps (docs/tools.md)."""
+
+    tool: str
+    steps: tuple[str, ...]
+    design: Literal["hls", "rtl"] = "hls"
+    config: VendorConfig = field(default_factory=VendorConfig)
+
+
+@dataclass(frozen=True)
 class CompareSection:
     """The comparison on the test jets: the seed of its bootstrap."""
 
@@ -90,6 +101,7 @@ class ProjectConfig:
     rtl: RtlConfig | None = field(default_factory=RtlConfig)
     cosim: CosimConfig = field(default_factory=CosimConfig)
     synth: SynthConfig | None = field(default_factory=SynthConfig)
+    vendor: tuple[VendorSection, ...] = ()
     compare: CompareSection = field(default_factory=CompareSection)
 
 

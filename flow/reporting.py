@@ -20,6 +20,7 @@ from models.keras_start import start_keras
 REPORT, PAGE, SCORES = "report.json", "report.html", "scores.h5"
 CURVES = "curves"
 FIRMWARE, DESIGN, COSIM, SYNTHESIS = "firmware", "design", "cosim", "synthesis"
+ROWS = "hardware.json"
 TEACHER_OUTPUTS = "teacher.h5"
 PACKAGES = ("torch", "lightning", "keras", "tensorflow", "qkeras-v3", "hls4ml", "numpy", "h5py", "pythia8mc", "fastjet")
 Folders = Mapping[str, Path]
@@ -117,6 +118,9 @@ def _firmware_sections(upstream: Folders) -> dict[str, Any]:
     if "synth" in upstream:
         rows = Synthesis.load(upstream["synth"] / SYNTHESIS / "synthesis.json").hardware
         hardware += [{"design": "rtl", **row} for row in rows]
+    for folder in upstream.values():
+        if (folder / ROWS).is_file():
+            hardware += read_json(folder / ROWS)
     return {"exactness": exactness, "hardware": hardware, "precision": firmware.layers}
 
 
@@ -130,7 +134,7 @@ def _copy_curves(folder: Path, upstream: Folders) -> None:
     }
     folder.mkdir(exist_ok=True)
     for name, source in logs.items():
-        if source is not None:
+        if source is not None and (source / "curves.csv").is_file():  # a tagger taken as it is has none
             shutil.copyfile(source / "curves.csv", folder / f"{name}.csv")
 
 

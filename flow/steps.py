@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flow.hardware import emit_rtl, simulate_rtl
-from flow.project import CompressSection, ProjectFolder, TaggerSection, fill_architecture
-from flow.reporting import COSIM, DESIGN, FIRMWARE, SYNTHESIS, TEACHER_OUTPUTS, write_report
+from flow.hardware import emit_rtl, run_vendor, simulate_rtl, synthesize_rtl
+from flow.project import CompressSection, ProjectFolder, TaggerSection, VendorSection, fill_architecture
+from flow.reporting import COSIM, DESIGN, FIRMWARE, ROWS, SYNTHESIS, TEACHER_OUTPUTS, write_report
 from flow.source import jets_inputs, open_jets, provide_jets
 from flow.stages import Stage
 from hls.cosim.config import CosimConfig
@@ -20,7 +20,7 @@ from hls.rtl.config import RtlConfig
 from hls.synth.config import SynthConfig
 from jets.dataset import JetsFile
 from jets.errors import ExactnessError
-from jets.files import claim_folder, existing_file, file_digest
+from jets.files import claim_folder, existing_file, file_digest, write_json
 from models.keras_start import start_keras
 from models.students.recurrent import RecurrentSpec
 
@@ -53,7 +53,10 @@ def stages(project: ProjectFolder) -> list[Stage]:
             Stage("cosim", ("jets", "distil", "csim", "rtl"), _plain(config.cosim), partial(_cosim, config.cosim))
         )
     if config.rtl is not None and config.synth is not None:
-        found.append(Stage("synth", ("rtl", "cosim"), _plain(config.synth), partial(_synth, config.synth)))
+        found.append(Stage("synth", ("csim", "rtl", "cosim"), _plain(config.synth), partial(_synth, config.synth)))
+    for section in config.vendor:
+        after = ("csim",) if section.design == "hls" else ("rtl",)
+        found.append(Stage(f"{section.tool}_{section.design}", after, _plain(section), partial(_vendor, section)))
     everything = tuple(stage.name for stage in found)
     compare = {"project": project.name, "compare": _plain(config.compare)}
     found.append(Stage("report", everything, compare, partial(write_report, project)))
@@ -169,10 +172,13 @@ def _cosim(config: CosimConfig, folder: Path, upstream: Folders) -> None:
 
 
 def _synth(config: SynthConfig, folder: Path, upstream: Folders) -> None:
-    from hls.rtl.design import Design
-    from hls.synth import synthesize
+    synthesize_rtl(upstream["rtl"] / DESIGN, config, folder / SYNTHESIS, upstream["csim"] / FIRMWARE)
 
-    synthesize(Design.load(upstream["rtl"] / DESIGN), config, folder / SYNTHESIS)
+
+def _vendor(section: VendorSection, folder: Path, upstream: Folders) -> None:
+    target = upstream["csim"] / FIRMWARE if section.design == "hls" else upstream["rtl"] / DESIGN
+    rows = run_vendor(section.tool, section.steps, target, section.config, folder)
+    write_json(folder / ROWS, rows)
 
 
 def _without_teacher(section: CompressSection) -> CompressSection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -137,15 +138,25 @@ def cosim(options: argparse.Namespace) -> int:
 
 def synth(options: argparse.Namespace) -> None:
     """`tagware synth`."""
-    from hls.rtl.design import Design
-    from hls.synth import SynthConfig, synthesize
+    from flow.hardware import synthesize_rtl
+    from hls.synth import SynthConfig
 
     chosen = _section(options.config, "synth", "hls", "rtl") or {}
     if options.place_and_route:
         chosen = {**chosen, "place_and_route": True}
     config = fill(SynthConfig, chosen, f"{options.config or 'tagware synth'}: synth")
-    synthesis = synthesize(Design.load(options.design), config, options.out)
+    synthesis = synthesize_rtl(options.design, config, options.out, options.firmware)
     _say(json.dumps(synthesis.hardware, indent=2))
+
+
+def vendor(options: argparse.Namespace) -> None:
+    """`tagware vendor`."""
+    from flow.hardware import run_vendor
+    from hls.tools.adapter import VendorConfig
+
+    given = {"part": options.part, "clock_ns": options.clock_ns, "prefix": tuple(shlex.split(options.prefix or ""))}
+    config = fill(VendorConfig, {key: value for key, value in given.items() if value is not None}, "tagware vendor")
+    _say(json.dumps(run_vendor(options.tool, options.steps, options.target, config, options.out), indent=2))
 
 
 def run(options: argparse.Namespace) -> None:

@@ -1,21 +1,25 @@
-"""The whole way, small, through the front door: jets, teacher, quantized student, HLS C++, C simulation, report."""
+"""The whole way, small, through the front door: jets, teacher, quantized student, HLS C++, csim, RTL, report."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import tagware
 from hls.report import Report
+from hls.rtl.design import Design
 from jets.dataset import JetsWriter
 from jets.files import read_json
 from tests.synthetic import synthetic_jets
 
 pytestmark = pytest.mark.xdist_group("end to end")  # one run serves every test
 
+MOCK_TOOLS = Path(__file__).parent / "mock_tools"
 PROJECT = """
 jets: {file: jets.h5}
 teacher:
@@ -31,7 +35,12 @@ compress:
   distil: {float_epochs: 2, quantized_epochs: 1}
   control: true
 hls: {name: tiny}
+cosim: {n_jets: 600}
+synth: null
+vendor: [{tool: vivado, design: rtl, steps: [synthesis]}]
 """
+STAGES = ("jets", "teacher", "reference", "teach", "distil", "control", "convert", "csim")
+STAGES += ("rtl", "cosim", "vivado_rtl", "report")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +50,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "project.yaml").write_text(PROJECT)
     with JetsWriter(folder / "jets.h5") as writer:
         writer.append(synthetic_jets(3000))
-    assert tagware.main(["run", str(folder)]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{MOCK_TOOLS}{os.pathsep}{os.environ['PATH']}")
+        assert tagware.main(["run", str(folder)]) == 0
     return folder
 
 
@@ -50,8 +61,19 @@ def test_the_report_is_complete_and_the_firmware_equals_the_student(project: Pat
     assert report.exactness["quantized_vs_csim"]["n_mismatch"] == 0
     assert report.exactness["quantized_vs_csim"]["n_vectors"] == report.jets["n_test"]
     assert report.exactness["csim_testbench"]["n_mismatch"] == 0
-    assert {"teacher", "reference", "control_quantized", "student_quantized", "csim"} <= set(report.models)
+    models = {"teacher", "reference", "control_quantized", "student_quantized", "csim", "rtl"}
+    assert models <= set(report.models)
     assert (project / "build/report/report.html").stat().st_size > 100_000
+
+
+def test_the_rtl_equals_the_csim_and_a_tool_says_what_it_costs(project: Path) -> None:
+    report = Report.load(project / "build/report/report.json")
+    assert report.exactness["csim_vs_rtl"] == {"n_vectors": 600, "n_mismatch": 0}
+    assert report.physics["rtl"] == report.physics["csim"]
+    counts = report.hardware_of("rtl")[0]
+    assert counts["tool"] == "Vivado" and counts["latency_cycles"] > 6
+    shown = (project / "build/report/report.html").read_text()
+    assert f"{counts['lut']:,} LUT" in shown and "RTL simulation against the C simulation: equal bit for bit" in shown
 
 
 def test_effective_bit_operations_agree_between_the_student_and_the_firmware_graph(project: Path) -> None:
@@ -66,7 +88,7 @@ def test_a_second_run_redoes_nothing_and_shows_the_same_table(
     before = {path: path.stat().st_mtime_ns for path in (project / "build").rglob("*") if path.is_file()}
     assert tagware.main(["run", str(project)]) == 0
     captured = capsys.readouterr()
-    assert captured.err.count("is up to date") == 9
+    assert captured.err.count("is up to date") == len(STAGES)
     assert "C simulation" in captured.out and str(project / "build/report/report.html") in captured.out
     after = {path: path.stat().st_mtime_ns for path in (project / "build").rglob("*") if path.is_file()}
     assert {path for path in before if before[path] != after.get(path)} <= {project / "build/.lock"}
@@ -74,7 +96,7 @@ def test_a_second_run_redoes_nothing_and_shows_the_same_table(
 
 def test_status_shows_every_stage_fresh(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tagware.main(["status", str(project)]) == 0
-    assert capsys.readouterr().out.count("fresh") == 9
+    assert capsys.readouterr().out.count("fresh") == len(STAGES)
 
 
 def test_csim_passes_and_a_flipped_golden_bit_fails_it(
@@ -120,3 +142,23 @@ def test_a_verb_at_a_time_gives_the_same_firmware(
     assert tagware.main(["csim", firmware]) == 0
     vectors = "vectors/golden.txt"
     assert (tmp_path / "firmware" / vectors).read_text() == (project / "build/csim/firmware" / vectors).read_text()
+
+
+def test_rtl_verb_by_verb_and_a_broken_design_fails(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    student, firmware = str(project / "build/distil/quantized"), str(project / "build/csim/firmware")
+    config = str(project / "project.yaml")
+    assert tagware.main(["rtl", student, str(tmp_path / "design"), "--config", config]) == 0
+    design = Design.load(tmp_path / "design")
+    assert design == Design.load(project / "build/rtl/design")
+    capsys.readouterr()
+    simulate = ["cosim", str(tmp_path / "design"), firmware]
+    assert tagware.main([*simulate, str(tmp_path / "right"), "--n-jets", "100", "--trace", "vcd"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["n_mismatch"] == 0 and Path(shown["stream"]["trace"]).stat().st_size > 1000
+    replace(design, latency_cycles=design.latency_cycles + 1).save(tmp_path / "design")
+    assert tagware.main([*simulate, str(tmp_path / "late"), "--n-jets", "50"]) == 1
+    assert "the latency is" in capsys.readouterr().err
+    assert tagware.main([*simulate, str(tmp_path / "out"), "--student", student]) == 2
+    assert "--student and --jets go together" in capsys.readouterr().err

@@ -1,0 +1,162 @@
+"""Models as hls4ml's users have them, converted by hls4ml itself with our backend, down to simulated RTL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+hls4ml = pytest.importorskip("hls4ml")
+from hls4ml.backends.backend import backend_map, register_backend  # noqa: E402
+from hls4ml.writer import register_writer  # noqa: E402
+from hls4ml.writer.writers import writer_map  # noqa: E402
+
+from hls.backend import NAME, register  # noqa: E402
+from jets.errors import ConfigError  # noqa: E402
+
+RNG = np.random.default_rng(1)
+USERS_MODEL = Path(os.environ.get("TAGWARE_SHARED", "../shared")) / "data" / "qkeras-v3_3layer.keras"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def plugin() -> None:
+    """The backend as hls4ml's plugin loader registers it, also where tagware is not installed."""
+    if NAME not in backend_map:
+        writer_map.pop(NAME, None)
+        register(register_backend, register_writer)
+
+
+def mlp() -> Any:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    return keras.Sequential(
+        [keras.Input((5,)), keras.layers.Dense(4, activation="relu"), keras.layers.Dense(2, name="scores")]
+    )
+
+
+def converted(model: Any, folder: Path, precision: str = "fixed<16,6>", **options: Any) -> Any:
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=NAME, default_precision=precision)
+    return hls4ml.converters.convert_from_keras_model(
+        model, hls_config=config, backend=NAME, output_dir=str(folder), io_type="io_parallel", **options
+    )
+
+
+def check(graph: Any, x: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """csim == interpreter == Verilog on `x`, random vectors and corner cases; the report of the build."""
+    graph.compile()
+    simulated = graph.predict(x, simulation="csim").reshape(len(x), -1)
+    assert len(np.unique(simulated)) > 20
+    np.testing.assert_array_equal(graph.predict(x).reshape(len(x), -1), simulated)
+    report: dict[str, Any] = graph.build(x=x, synth=False)
+    assert report["CosimReport"]["Complaints"] == []
+    assert report["CosimReport"]["Status"] == "Pass" and report["CosimReport"]["Vectors"] > len(x)
+    return report
+
+
+def test_the_package_names_the_plugin() -> None:
+    found = [entry for entry in entry_points(group="hls4ml.backends") if entry.name == NAME]
+    assert not found or found[0].value == "hls.backend:register"
+
+
+def test_what_is_not_compiled_is_refused(tmp_path: Path) -> None:
+    graph = converted(mlp(), tmp_path)
+    for use in (lambda: graph.predict(np.zeros((1, 5), np.float32)), graph.build):
+        with pytest.raises(ConfigError, match=r"not compiled.*compile\(\)"):
+            use()
+
+
+def test_an_unknown_option_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'cells'"):
+        converted(mlp(), tmp_path, rtl={"cels": 2})
+
+
+@pytest.mark.long
+def test_build_says_what_hls4mls_report_prints_and_a_wrong_rtl_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, x = converted(mlp(), tmp_path, "fixed<10,4>"), RNG.normal(size=(600, 5)).astype(np.float32)
+    check(graph, x)
+    np.testing.assert_array_equal(graph.predict(x, simulation="rtl"), graph.predict(x))
+    report = graph.build(x=x, cosim=False)["VivadoSynthReport"]
+    assert report["LUT"] > 50 and report["FF"] > 10 and report["DSP48E"] == 0
+    with pytest.raises(ConfigError, match="unknown simulation"):
+        graph.predict(x, simulation="hope")
+    right = graph._predict
+    monkeypatch.setattr(graph, "_predict", lambda values: right(values) + np.float32(2.0**-6) * (values[:, :1] > 0))
+    wrong = graph.build(x=x, synth=False)["CosimReport"]
+    assert wrong["Status"] == "Fail" and wrong["Mismatches"] > 100
+
+
+def keras_gru(folder: Path) -> Any:
+    """A float GRU with hls4ml's default precision for everything."""
+    import keras
+
+    keras.utils.set_random_seed(2)
+    layers = [keras.Input((5, 3)), keras.layers.GRU(4, name="rnn"), keras.layers.Dense(2, name="scores")]
+    return converted(keras.Sequential(layers), folder)
+
+
+def keras_lstm(folder: Path) -> Any:
+    """hls4ml 1.3.0 writes C++ for it that only compiles when accumulator and result agree; our kernel replaces it."""
+    import keras
+
+    keras.utils.set_random_seed(3)
+    layers = [keras.Input((4, 3)), keras.layers.LSTM(3, name="rnn"), keras.layers.Dense(2, name="scores")]
+    return converted(keras.Sequential(layers), folder, "fixed<12,5>")
+
+
+def torch_mlp(folder: Path) -> Any:
+    """Through hls4ml's own PyTorch parser."""
+    import torch
+
+    torch.manual_seed(1)
+    layers = [torch.nn.Linear(6, 10), torch.nn.ReLU(), torch.nn.Linear(10, 3)]
+    model = torch.nn.Sequential(*layers).eval()
+    config = hls4ml.utils.config_from_pytorch_model(
+        model, (6,), granularity="name", backend=NAME, default_precision="fixed<14,6>"
+    )
+    return hls4ml.converters.convert_from_pytorch_model(
+        model, hls_config=config, backend=NAME, output_dir=str(folder), io_type="io_parallel"
+    )
+
+
+def qonnx_mlp(folder: Path) -> Any:
+    """A QONNX file, cleaned up as hls4ml's documentation asks."""
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.util.cleanup import cleanup_model
+
+    from tests.hls.qonnx_model import save_mlp
+
+    model = cleanup_model(ModelWrapper(str(save_mlp(folder.with_suffix(".onnx")))))
+    config = hls4ml.utils.config_from_onnx_model(model, granularity="name", backend=NAME)
+    return hls4ml.converters.convert_from_onnx_model(
+        model, hls_config=config, backend=NAME, output_dir=str(folder), io_type="io_parallel"
+    )
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("made", [keras_gru, keras_lstm, torch_mlp, qonnx_mlp])
+def test_models_of_other_front_ends_go_through_bit_for_bit(made: Callable[[Path], Any], tmp_path: Path) -> None:
+    graph = made(tmp_path / "project")
+    shape = tuple(graph.get_input_variables()[0].shape)
+    check(graph, RNG.normal(size=(1000, *shape)).astype(np.float32))
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not USERS_MODEL.is_file(), reason="a user's QKeras model, which is not part of the project")
+def test_a_users_qkeras_model_goes_through_bit_for_bit(tmp_path: Path) -> None:
+    import keras
+    from qkeras.utils import _add_supported_quantized_objects as add_quantized_objects
+
+    known: dict[str, Any] = {}
+    add_quantized_objects(known)
+    model = keras.models.load_model(USERS_MODEL, custom_objects=known, compile=False, safe_mode=True)
+    graph = converted(keras.Sequential([keras.Input((16,)), *model.layers]), tmp_path)
+    check(graph, RNG.normal(size=(1000, 16)).astype(np.float32))
