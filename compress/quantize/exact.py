@@ -146,12 +146,17 @@ def build_quantized(spec: RecurrentSpec, bits: ExactBits, n_outputs: int) -> Any
 
 
 def warm_start(network: Any, float_model: Any) -> None:
-    """Give an exact network the weights of a float Keras one of the same spec, or of a torch `RecurrentReference`.
+    """Give an exact network the weights of a Keras one of the same spec, or of a torch `RecurrentReference`.
 
     Raises:
         DataError: a layer's weights do not fit.
     """
-    for name, weights in float_weights(float_model).items():
+    given_weights = float_weights(float_model)
+    wanted = [layer.name for layer in network.layers if getattr(layer, "weights_by_role", {})]
+    if list(given_weights) != wanted:
+        what = f"{len(given_weights)} layers with weights do not fit {len(wanted)}"
+        raise DataError(what, f"model {network.name}", "use the spec of the float network")
+    for name, weights in given_weights.items():
         layer = network.get_layer(name)
         given = _exact_weights(layer, weights)
         shapes = {role: tuple(weight.shape) for role, weight in layer.weights_by_role.items()}
@@ -163,13 +168,18 @@ def warm_start(network: Any, float_model: Any) -> None:
 
 
 def float_weights(model: Any) -> Weights:
-    """The weights of a float Keras model or of a torch `RecurrentReference`, by layer of the student."""
+    """The weights of a Keras model or of a torch `RecurrentReference`, by layer of the student.
+
+    Layers are told by their order: the recurrent one, then the dense ones.
+    """
     if hasattr(model, "get_weights"):
-        return {layer.name: layer.get_weights() for layer in model.layers if layer.get_weights()}
-    dense = [*model.dense, model.output]
-    names = [*(f"dense_{place}" for place in range(len(model.dense))), "logit"]
-    linear = {name: [_array(layer.weight).T, _array(layer.bias)] for name, layer in zip(names, dense, strict=True)}
-    return {"rnn": _torch_recurrent(model.rnn), **linear}
+        found = [layer.get_weights() for layer in model.layers if layer.get_weights()]
+    else:
+        dense = [*model.dense, model.output]
+        linear = [[_array(layer.weight).T, _array(layer.bias)] for layer in dense]
+        found = [_torch_recurrent(model.rnn), *linear]
+    names = ["rnn", *(f"dense_{place}" for place in range(len(found) - 2)), "logit"]
+    return dict(zip(names, found, strict=True))
 
 
 def _torch_recurrent(rnn: Any) -> list[NDArray[Any]]:
