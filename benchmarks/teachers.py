@@ -78,7 +78,6 @@ class Bench:
             patience=max(5, passes // 4),
             max_jets=labels or None,
             batch_size=256 if labels == 0 else max(32, min(256, labels // 16)),
-            learning_rate=3e-3 if start is None else 1e-3,
             backbone_rate=1.0 if start is None else self.backbone_rate,
         )
 
