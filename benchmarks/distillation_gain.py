@@ -60,7 +60,7 @@ def students(
         loss = section.distil.loss if way == "distilled" else section.distil.loss.without_teacher()
         config = dataclasses.replace(section.distil, loss=loss, seed=seed)
         folders[way] = folder / f"seed_{seed}" / way
-        distil(spec, section.bits, jets_file, outputs, config, folders[way])
+        distil(spec, section.bits_of(spec), jets_file, outputs, config, folders[way])
     return folders
 
 
@@ -143,7 +143,7 @@ def run(options: argparse.Namespace) -> None:
         for number, gain in differences.items():
             parts = f"(seeds {gain['error_seeds']:.5f}, jets {gain['error_jets']:.5f})"
             print(f"{name:32s}{number:24s}{gain['mean']:+.5f} ± {gain['error']:.5f} {parts}")
-    settings = {"distil": dataclasses.asdict(section.distil), "bits": dataclasses.asdict(section.bits)}
+    settings = {"distil": dataclasses.asdict(section.distil), "bits": dataclasses.asdict(section.bits_of(spec))}
     measured = {name: {key: dataclasses.asdict(value) for key, value in found.items()} for name, found in table.items()}
     record = {"jets": jets_file.checksum, "n_test": len(jets), "settings": settings, "models": measured, "gains": gains}
     write_json(options.folder / "distillation_gain.json", record)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from compress.distil import DistilConfig
+from compress.quantize.exact import ExactBits
 from compress.quantize.qkeras import Bits
 from hls.cosim.config import CosimConfig
 from hls.project import HlsConfig
@@ -64,11 +65,29 @@ class TaggerSection:
 
 @dataclass(frozen=True)
 class CompressSection:
-    """How the student is made: its bits, its distillation, and whether one without a teacher is trained too."""
+    """How the student is made: its bits, its distillation, and whether one without a teacher is trained too.
+
+    `bits` are those of a student of arithmetic "qkeras", `exact` those of one of arithmetic "exact".
+    """
 
     bits: Bits = field(default_factory=Bits)
+    exact: ExactBits = field(default_factory=ExactBits)
     distil: DistilConfig = field(default_factory=DistilConfig)
     control: bool = True
+
+    def bits_of(self, student: RecurrentSpec) -> Bits | ExactBits:
+        """The bits of this student's arithmetic.
+
+        Raises:
+            ConfigError: a student of this shape cannot have them; names the section.
+        """
+        name = "exact" if student.arithmetic == "exact" else "bits"
+        bits: Bits | ExactBits = getattr(self, name)
+        try:
+            bits.check_for(student)
+        except TagwareError as error:
+            raise error.at(name) from None
+        return bits
 
 
 @dataclass(frozen=True)
@@ -138,9 +157,12 @@ class ProjectFolder:
             raise InputError("no such project (it has no project.yaml)", folder, "see firmware_projects/ for examples")
         config = fill(ProjectConfig, read_yaml(path), path)
         try:
-            config.compress.bits.check_for(config.student)
+            config.compress.bits_of(config.student)
         except TagwareError as error:
-            raise error.at(f"{path}: compress: bits") from None
+            raise error.at(f"{path}: compress: {error.where}") from None
+        if config.student.arithmetic == "exact" and config.hls.of_layer("rnn") != ("Latency", 1):
+            remedy = "give layers: {rnn: {strategy: Latency, reuse_factor: 1}}"
+            raise ConfigError("the cells of arithmetic: exact share no multipliers", f"{path}: hls", remedy)
         check_keys(config.hls.layers, layer_names(config.student), f"{path}: hls: layers")
         for section in (config.teacher, config.reference):
             if section is not None:

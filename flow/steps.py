@@ -109,7 +109,7 @@ def distil_student(
     wants_embedding = section.distil.loss.embedding is not None
     loaded = [TeacherOutputs.load(path, wants_embedding) for path in teacher_outputs]
     outputs = average(loaded) if loaded else None
-    distil(spec, section.bits, file, outputs, section.distil, out)
+    distil(spec, section.bits_of(spec), file, outputs, section.distil, out)
 
 
 def simulate_firmware(firmware: Path, student: Path | None = None, jets: Path | None = None) -> Any:

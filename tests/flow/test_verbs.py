@@ -9,6 +9,7 @@ import pytest
 import tagware
 
 BASE = "jets: {sample: top_qcd}\n"
+EXACT = "student: {arithmetic: exact}\n"
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -42,6 +43,9 @@ def project(folder: Path, text: str) -> Path:
         (BASE + "compress: {bits: {weights: [33, 1]}}\n", ["compress: bits", "weight"]),
         (BASE + "compress: {bits: {table: [9, 0]}}\n", ["compress: bits", "table"]),
         (BASE + "student: {cell: lstm}\n", ["compress: bits", "state", "[12, 4]"]),
+        (BASE + "student: {skip_padding: true}\n", ["student", "arithmetic: exact"]),
+        (BASE + EXACT + "compress: {exact: {gate_sum: [17, 4]}}\n", ["compress: exact", "gate_sum", "17 bits"]),
+        (BASE + EXACT + "hls: {reuse_factor: 2}\n", ["hls", "share no multipliers", "layers: {rnn:"]),
         (BASE + "hls: {layers: {dense_7: {reuse_factor: 2}}}\n", ["hls: layers", "'dense_7'", "dense_0"]),
         (BASE + "hls: {backend: Quartus}\n", ["hls", "backend", "Vitis"]),
         (BASE + "hls: {clock_ns: -5}\n", ["hls", "clock_ns"]),
