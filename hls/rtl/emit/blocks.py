@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -142,8 +141,8 @@ def _recurrence(block: Recurrence, name: str, config: RtlConfig) -> RecurrenceBl
     if not first.out_idxs:
         raise InputError("its output does not depend on its input", layer, "leave it out")
     projection = pipeline(f"{name}_projection", first, config.longest_path, config.projection_stages)
-    fewest = math.ceil(max(op.latency for op in rest.ops) / config.longest_path)
-    step = pipeline(f"{name}_step", rest, config.longest_path, config.cell_stages or max(1, fewest))
+    at_least = 1 if rest.cost == 0 else None
+    step = pipeline(f"{name}_step", rest, config.longest_path, config.cell_stages or at_least)
     if config.cells > block.n_steps:
         raise ConfigError(f"{config.cells} cells for {block.n_steps} steps", layer, "use as many as steps at most")
     if config.interleave > step.cycles:

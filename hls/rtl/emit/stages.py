@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from hls.rtl.emit.buses import packed
 
 INPUT, CONSTANT = -1, 5
 """Codes of alkaid's operations (its docs/alir.md)."""
+BISECTIONS = 30
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,47 @@ class Pipeline:
 
 
 def pipeline(name: str, logic: Any, longest_path: float, n_stages: int | None = None) -> Pipeline:
-    """Logic cut into `n_stages`, or into as few as keep every path below `longest_path` (none for wires)."""
-    from alkaid.trace.pipeline import _split_comb_logic
+    """Logic cut into as few stages as keep every path below `longest_path`, none for wires.
 
+    Or into `n_stages` with the shortest paths that so many allow. Delays are those of alkaid's model.
+    """
+    if n_stages is None:
+        stage_of = _stages(logic.ops, longest_path)
+    else:
+        stage_of = _stages(logic.ops, _shortest_path(logic.ops, n_stages))
     registered = n_stages is not None or logic.cost > 0
-    n_stages = n_stages or max(1, math.ceil(max(op.latency for op in logic.ops) / longest_path))
-    return Pipeline(name, _split_comb_logic(logic, n_stages, verbose=False), registered, logic.cost)
+    taking = (logic.shape[0], *[0] * ((n_stages or max(stage_of) + 1) - 1))
+    return Pipeline(name, _cut(logic, stage_of, taking), registered, logic.cost)
+
+
+def own_delays(ops: Sequence[Any]) -> list[float]:
+    """The delay of each operation alone."""
+    return [op.latency - max((ops[i].latency for i in op.input_ids), default=op.latency) for op in ops]
+
+
+def _stages(ops: Sequence[Any], longest_path: float) -> list[int]:
+    """The first stage in which each operation can end, where no path but that of one operation is longer."""
+    stages: list[int] = []
+    ends: list[float] = []
+    for op, delay in zip(ops, own_delays(ops), strict=True):
+        stage = max((stages[i] for i in op.input_ids), default=0)
+        end = delay + max((ends[i] for i in op.input_ids if stages[i] == stage), default=0.0)
+        late = end > longest_path and end > delay
+        stages.append(stage + late)
+        ends.append(delay if late else end)
+    return stages
+
+
+def _shortest_path(ops: Sequence[Any], n_stages: int) -> float:
+    """The length of the longest path that `n_stages` need at least, by bisection."""
+    low, high = 0.0, float(max(op.latency for op in ops))
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        if max(_stages(ops, middle)) < n_stages:
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 def split(logic: Any, n_data: int) -> tuple[Any, Any]:
@@ -58,39 +93,62 @@ def split(logic: Any, n_data: int) -> tuple[Any, Any]:
 
     The rest takes the results of the first part and then the other inputs, and gives what `logic` gives.
     """
+    stages: list[int] = []
+    for op in logic.ops:
+        late = op.data[0] >= n_data if op.opcode == INPUT else any(stages[i] for i in op.input_ids)
+        stages.append(int(late))
+    first, rest = _cut(logic, stages, (n_data, logic.shape[0] - n_data))
+    return first, rest
+
+
+def _cut(logic: Any, stage_of: Sequence[int], taking: Sequence[int]) -> tuple[Any, ...]:
+    """The logic of each stage, with delays from its start.
+
+    A stage takes what later operations need of earlier stages, and then the next `taking` inputs of the whole.
+    """
+    last = list(stage_of)
+    for op, stage in zip(logic.ops, stage_of, strict=True):
+        for i in op.input_ids:
+            last[i] = max(last[i], stage)
+    for i in logic.out_idxs:
+        if i >= 0:
+            last[i] = len(taking) - 1
+    entering = [
+        [i for i, op in enumerate(logic.ops) if op.opcode != CONSTANT and stage_of[i] < stage <= last[i]]
+        for stage in range(len(taking) + 1)
+    ]
+    return tuple(_stage(logic, stage_of, stage, entering[stage : stage + 2], taking) for stage in range(len(taking)))
+
+
+def _stage(
+    logic: Any, stage_of: Sequence[int], stage: int, bounds: Sequence[Sequence[int]], taking: Sequence[int]
+) -> Any:
     from alkaid.trace.passes import dead_code_elimin
 
-    early: list[bool] = []
-    for op in logic.ops:
-        early.append(op.data[0] < n_data if op.opcode == INPUT else all(early[i] for i in op.input_ids))
-    wanted = set(logic.out_idxs).union(*(op.input_ids for op, known in zip(logic.ops, early, strict=True) if not known))
-    cut = [i for i, op in enumerate(logic.ops) if i in wanted and early[i] and op.opcode != CONSTANT]
-    first = logic._replace(
-        shape=(n_data, len(cut)),
-        inp_shifts=logic.inp_shifts[:n_data],
-        out_idxs=cut,
-        out_shifts=[0] * len(cut),
-        out_negs=[False] * len(cut),
+    entering, leaving = bounds
+    start = sum(taking[:stage])
+    ops = [
+        logic.ops[i]._replace(addr=(), opcode=INPUT, data=(new,), latency=0.0, cost=0.0)
+        for new, i in enumerate(entering)
+    ]
+    index = {i: new for new, i in enumerate(entering)}
+    for i, (op, delay) in enumerate(zip(logic.ops, own_delays(logic.ops), strict=True)):
+        if op.opcode != CONSTANT and stage_of[i] != stage:
+            continue
+        addr = tuple(index[j] for j in op.addr)
+        data = (len(entering) + op.data[0] - start,) if op.opcode == INPUT else op.data
+        index[i] = len(ops)
+        latency = delay + max((ops[j].latency for j in addr), default=0.0)
+        ops.append(op._replace(addr=addr, data=data, latency=latency))
+    part = logic._replace(
+        shape=(len(entering) + taking[stage], logic.shape[1]),
+        inp_shifts=[0] * len(entering) + logic.inp_shifts[start : start + taking[stage]],
+        out_idxs=[index.get(i, -1) for i in logic.out_idxs],
+        ops=ops,
     )
-    rest = logic._replace(
-        shape=(len(cut) + logic.shape[0] - n_data, logic.shape[1]),
-        inp_shifts=[0] * len(cut) + logic.inp_shifts[n_data:],
-        ops=_starting_at(logic.ops, cut, n_data),
-    )
-    return dead_code_elimin(first), dead_code_elimin(rest)
-
-
-def _starting_at(ops: Sequence[Any], cut: Sequence[int], n_data: int) -> list[Any]:
-    """The operations with those in `cut` in place of the first `n_data` inputs, and delays counted from there."""
-    place = {old: new for new, old in enumerate(cut)}
-    started: list[Any] = []
-    for i, op in enumerate(ops):
-        if i in place:
-            op = op._replace(addr=(), opcode=INPUT, data=(place[i],), latency=0.0, cost=0.0)
-        elif op.opcode == INPUT:
-            op = op._replace(data=(op.data[0] - n_data + len(cut),))
-        elif op.input_ids:
-            own = op.latency - max(ops[j].latency for j in op.input_ids)
-            op = op._replace(latency=own + max(started[j].latency for j in op.input_ids))
-        started.append(op)
-    return started
+    if stage < len(taking) - 1:
+        n = len(leaving)
+        part = part._replace(
+            shape=(part.shape[0], n), out_idxs=[index[i] for i in leaving], out_shifts=[0] * n, out_negs=[False] * n
+        )
+    return dead_code_elimin(part)

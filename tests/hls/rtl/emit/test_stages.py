@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hls.rtl.emit.stages import Pipeline, pipeline, split
+from hls.rtl.emit.stages import Pipeline, own_delays, pipeline, split
 from tests.hls.rtl.emit.small_circuits import DATA, STATE, Cell, feed_forward, recurrence, wires
 
 
@@ -42,15 +42,26 @@ def test_stages_one_after_the_other_give_the_whole(n_stages: int) -> None:
     assert cut.cycles == len(cut.stages) == n_stages
 
 
-def test_no_path_between_registers_is_longer_than_asked_for() -> None:
+@pytest.mark.parametrize("longest", [0.5, 2.0, 3.5])
+def test_no_path_between_registers_is_longer_than_asked_for(longest: float) -> None:
     logic = feed_forward((12, 4), DATA, STATE, 0).logic
-    longest = max(op.latency for op in logic.ops)
-    assert longest > 4
-    cut = pipeline("stages", logic, 2.0)
-    assert cut.cycles == -(-longest // 2)
-    for stage in cut.stages:
-        delays = [op.latency for op in stage.ops]
-        assert max(delays) - min(op.latency for op in stage.ops if op.opcode == -1) <= 2.0 + 2.0
+    one = max(own_delays(logic.ops))
+    cut = pipeline("stages", logic, longest)
+    assert all(path(stage) <= max(longest, one) for stage in cut.stages)
+    assert cut.cycles >= path(logic) / max(longest, one)
+
+
+def test_stages_of_a_number_have_the_shortest_paths_that_it_allows() -> None:
+    logic = feed_forward((12, 4), DATA, STATE, 0).logic
+    cut = pipeline("stages", logic, 99.0, 3)
+    longest = max(path(stage) for stage in cut.stages)
+    assert longest < 1.5 * path(logic) / 3
+    assert pipeline("stages", logic, longest).cycles == 3
+    assert pipeline("stages", logic, 0.99 * longest).cycles > 3
+
+
+def path(logic: Any) -> float:
+    return max(float(op.latency) for op in logic.ops)
 
 
 def test_wires_need_no_register() -> None:
