@@ -7,7 +7,7 @@ from pathlib import Path
 from hls.rtl.design import Design
 from hls.synth.config import SynthConfig
 from hls.synth.resources import combined_luts, resources, unit_resources
-from hls.synth.script import xilinx_script
+from hls.synth.script import MULTIPLIER, multiplier, xilinx_script
 from hls.synth.stage import Stage
 from hls.synth.synthesis import ULTRASCALE_PLUS, Mapped
 from hls.synth.timing import estimate
@@ -28,12 +28,13 @@ def map_design(design: Design, family: str, config: SynthConfig, folder: Path, y
     stage = Stage(
         folder=folder / stage_name(family, config.dsp, config.bram),
         title=f"map {design.name} to {family}",
-        inputs={"design": design.digest, "script": script, "yosys": yosys.version},
+        inputs={"design": design.digest, "script": script, "multiplier": multiplier(), "yosys": yosys.version},
         outputs=(STATISTICS, NETLIST, VERILOG),
     )
 
     def work() -> None:
         (stage.folder / SCRIPT).write_text(script)
+        (stage.folder / MULTIPLIER).write_text(multiplier())
         yosys.run(stage.folder / SCRIPT, stage.folder / LOG, config.yosys_timeout_s)
 
     seconds = stage.run(work)

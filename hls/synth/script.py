@@ -12,6 +12,8 @@ from hls.rtl.design import Bus, Design
 from jets.errors import InputError
 
 SCRIPTS = Path(__file__).with_name("scripts")
+MULTIPLIER = "soft_multiplier.v"
+"""What products become that take no DSP slice; stands beside the script."""
 SOURCES, HEADERS = (".v", ".sv"), (".vh", ".svh")
 
 
@@ -47,6 +49,11 @@ def xilinx_script(design: Design, family: str, options: Sequence[str], folder: s
         family=family,
         options=options,
     )
+
+
+def multiplier() -> str:
+    """Verilog of `MULTIPLIER`."""
+    return (SCRIPTS / MULTIPLIER).read_text()
 
 
 def ecp5_script(design: Design, options: Sequence[str], folder: str) -> str:

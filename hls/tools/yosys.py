@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hls.tools.tool import Finished, Program, Tool, find, run
-from jets.errors import LayoutError, ToolNotFound
+from hls.tools.tool import Finished, Program, Tool, execute, find
+from jets.errors import LayoutError, ToolFailed, ToolNotFound
 
 PROGRAM = Program(
     name="yosys",
@@ -24,6 +25,7 @@ CELL_MODELS = "cells_sim.v"
 SCOPE = "$scopeinfo"
 """The cell without ports that Yosys leaves where an instance was put into its parent."""
 _REMEDY = "remove the folder and synthesize again"
+_TRAP = re.compile(r"wasm trap: (.*)")
 _REPORTS = "is not what Yosys writes"
 
 Cells = Mapping[str, int]
@@ -51,13 +53,17 @@ class Yosys:
         return self.tool.version
 
     def run(self, script: Path, log: Path, timeout_s: float, prefix: Sequence[str] = ()) -> Finished:
-        """Run a script in its own folder.
+        """Run a script in its own folder; paths in it are relative to that.
 
         Raises:
-            ToolFailed: it failed or took too long; names the log and quotes its error.
+            ToolFailed: it failed, ran out of memory or took too long; names the log and quotes its error.
         """
         argv = [*self.tool.argv, "-q", "-s", script.name]
-        return run(argv, script.parent, log, timeout_s, prefix)
+        finished = execute(argv, script.parent, log, timeout_s, prefix)
+        if finished.status and (trap := _TRAP.search(log.read_text(errors="replace"))):
+            remedy = f"simplify it, or set {PROGRAM.variable} to a Yosys that is not WebAssembly"
+            raise ToolFailed(f"the design is too large for this Yosys ({trap[1]})", log, remedy)
+        return finished.check()
 
     def cell_models(self, technology: str) -> Path:
         """The Verilog models of a technology's cells that Yosys ships, for simulating what it mapped to them.

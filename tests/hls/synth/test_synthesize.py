@@ -96,7 +96,7 @@ def test_blocks_stay_whole_but_single_stages_do_not():
     script = xilinx_script(squares(), "xcup", SynthConfig().kept_to_luts, "../design")
     assert "setattr -mod -set keep_hierarchy 1 squares_pipeline0_*" in script
     assert "setattr -mod -unset keep_hierarchy squares_pipeline0_*_stage*" in script
-    assert "-noclkbuf -nodsp -nobram\n" in script
+    assert "-noclkbuf -nodsp -nobram -run coarse:\n" in script
     assert "-no" not in " ".join(SynthConfig(dsp=True, bram=True).kept_to_luts)
 
 
@@ -159,6 +159,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     [
         ("error", ToolFailed, r"run\.log: .*ERROR: syntax error, unexpected TOK_ID"),
         ("killed", ToolFailed, r"run\.log: .*SIGKILL"),
+        ("trapped", ToolFailed, r"run\.log: .*too large.*call stack exhausted.*TAGWARE_YOSYS"),
         ("slow", ToolFailed, r"run\.log: .*more than 1 s"),
         ("nothing", LayoutError, r"statistics\.json: was not written by its tool"),
         ("partial", LayoutError, r"statistics\.json: is not what Yosys writes"),
