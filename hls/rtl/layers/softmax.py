@@ -11,7 +11,7 @@ import numpy as np
 
 from hls.fixed_point import FixedType
 from hls.rtl import libm
-from hls.rtl.casts import array, cast, cast_one, constant
+from hls.rtl.casts import array, cast, cast_one, clamped, constant
 from hls.rtl.refusal import fixed_type, input_type, refuse, result_type
 from hls.rtl.tables import Floats, Table, checked, function_of, look_up_one
 
@@ -174,21 +174,18 @@ def _legacy(node: Any, values: Sequence[Any]) -> list[Any]:
     points = 2 * LEGACY_LIMIT * (np.arange(sizes[0]) - sizes[0] / 2) / sizes[0]
     exponentials = Table(LEGACY.cast(libm.exponential(points.astype(np.float32))), LEGACY_LIMIT, grid)
     sums = (LEGACY_SUM * np.arange(sizes[1]) / sizes[1]).astype(np.float32).astype(np.float64)
-    inverses = LEGACY.cast(np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0))
+    entries = LEGACY.cast(np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0))
+    # Sums that have wrapped below zero find the first entry.
+    inverses = Table(np.concatenate([np.full(len(entries), entries[0]), entries]), LEGACY_SUM)
     return [_legacy_one(values, k, exponentials, inverses) for k in range(len(values))]
 
 
-def _legacy_one(values: Sequence[Any], k: int, exponentials: Table, inverses: Floats) -> Any:
+def _legacy_one(values: Sequence[Any], k: int, exponentials: Table, inverses: Table) -> Any:
     total = constant(0.0, values[k])
     for j, value in enumerate(values):
         term = 1.0 if j == k else look_up_one(value - values[k], exponentials)
         total = cast_one(total + term, LEGACY)
-    scale = len(inverses) / LEGACY_SUM
-
-    def inverse(keys: Floats) -> Floats:
-        return np.asarray(inverses[np.clip(np.trunc(keys * scale), 0, len(inverses) - 1).astype(np.int64)])
-
-    return function_of(total, inverse)
+    return look_up_one(clamped(total, 0.0, math.inf), inverses)
 
 
 IMPLEMENTATIONS: Mapping[str, Callable[[Any, Sequence[Any]], list[Any]]] = {

@@ -19,11 +19,18 @@ PARAMETRIZED = ("LeakyReLU", "ThresholdedReLU", "ELU")
 MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
 TABLE_SIZES = (37, 64, 256, 1000, 1024)
 MAX_LAYERS = 4
+HOLDS_ALL = FixedType(24, 12)
+"""Every value of the types of a palette is one of this type's."""
 
 
 def draw(batch: int, index: int) -> Description:
     """The graph of a seed: graphs of one batch share their types, which saves most of the compiler's time."""
     return _Drawing(Palette.of(batch), random.Random(f"{batch} {index}")).graph()
+
+
+def draw_branches(seed: int, n_branches: int) -> Description:
+    """Graphs of a seed side by side: all fed by one input, their outputs joined in a type that holds any of them."""
+    return _Drawing(Palette.of(seed), random.Random(f"branches {seed}")).branches(n_branches)
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,24 @@ class _Drawing:
         for _ in range(self.rng.randint(1, MAX_LAYERS)):
             shape = self.rng.choice(self.choices(shape))(shape)
         return Description(self.layers, self.config, self.rng.choice(("Vitis", "Vivado")))
+
+    def branches(self, n_branches: int) -> Description:
+        """Each begins with a dense layer, to which the input's type says nothing."""
+        self.add("Input", "x", {"input_shape": [4]})
+        ends: list[str] = []
+        for _ in range(n_branches):
+            shape = self.dense([4])
+            self.layers[-1]["inputs"] = ["x"]
+            for _ in range(self.rng.randint(1, MAX_LAYERS - 1)):
+                shape = self.rng.choice(self.choices(shape))(shape)
+            ends.append(self.layers[-1]["name"])
+        joined = ends[0]
+        for end in ends[1:]:
+            name = self.name("join")
+            self.add("Concatenate", name, {"inputs": [joined, end], "axis": 1, "op": "concatenate1d"})
+            self.config[name]["Precision"]["result"] = str(HOLDS_ALL)
+            joined = name
+        return Description(self.layers, self.config)
 
     def choices(self, shape: Sequence[int]) -> list[Callable[[list[int]], list[int]]]:
         """What can follow a tensor of this shape."""
@@ -185,8 +210,7 @@ class _Drawing:
         inputs = [left, self.layers[-1]["name"]]
         if self.rng.random() < 0.25:
             axis = len(shape)
-            attributes = {"inputs": inputs, "axis": axis, "op": f"concatenate{axis}d"}
-            self.add("Concatenate", self.name("join"), attributes)
+            self.add("Concatenate", self.name("join"), {"inputs": inputs, "axis": axis, "op": f"concatenate{axis}d"})
             return [*shape[:-1], 2 * shape[-1]]
         self.add("Merge", self.name("merge"), {"inputs": inputs, "op": self.rng.choice(MERGES).lower()})
         return shape

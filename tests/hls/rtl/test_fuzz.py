@@ -1,4 +1,4 @@
-"""Random graphs: the interpreter gives the bits of hls4ml's C++, and the Verilog those of the interpreter.
+"""Random graphs: the interpreter gives the bits of hls4ml's C++.
 
 A graph that differs is named as a call of `tests.hls.rtl.random_graphs.draw`, which draws it again.
 """
