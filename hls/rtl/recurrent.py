@@ -1,13 +1,15 @@
-"""One step of a GRU (hls4ml's nnet_recurrent.h) and of an LSTM (our nnet_exact_lstm.h)."""
+"""The recurrent layers, and one step of a GRU (hls4ml's nnet_recurrent.h) and an LSTM (our nnet_exact_lstm.h)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hls.convert.kernels import REPLACED_CALLS
 from hls.fixed_point import FixedType
 from hls.rtl.casts import cast
+from hls.rtl.exact import exact_gru, exact_lstm, exact_state_types
 from hls.rtl.products import matrix_product
 from hls.rtl.refusal import (
     accumulator_type,
@@ -20,8 +22,20 @@ from hls.rtl.refusal import (
 )
 from hls.rtl.tables import Table, gate_table, look_up
 
-STATES = {"GRU": 1, "LSTM": 2}
-"""Vectors that a step hands to the next: the hidden state, and the cell state of an LSTM."""
+
+@dataclass(frozen=True)
+class Cell:
+    """A recurrent layer.
+
+    Attributes:
+        check: raises InputError for an option that is not traced.
+        state_types: of the vectors that a step hands to the next, the hidden state first.
+        step: (node, data (n_in,), states (n_units,) each) -> the new states.
+    """
+
+    check: Callable[[Any], None]
+    state_types: Callable[[Any], tuple[FixedType, ...]]
+    step: Callable[[Any, Any, tuple[Any, ...]], tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -46,16 +60,7 @@ class Gates:
         return cast(values, self.accumulator)
 
 
-def step(node: Any, data: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
-    """One step of the layer for the data (n_in,) and its states, each (n_units,): the new states, hidden first."""
-    gates = _gates(node, data, states[0])
-    if node.class_name == "GRU":
-        return (_gru(gates, states[0]),)
-    return _lstm(gates, states[1])
-
-
-def check_recurrent(node: Any) -> None:
-    """Raise InputError for an option of the layer that is not traced."""
+def _check(node: Any) -> None:
     check_strategy(node)
     check_option(node, "direction", ("forward",))
     check_option(node, "return_state", (False, None))
@@ -87,22 +92,33 @@ def _gates(node: Any, data: Any, hidden: Any) -> Gates:
     return Gates(products[0], products[1], recurrent, plain, accumulator, state)
 
 
-def _gru(gates: Gates, hidden: Any) -> Any:
+def _gru(node: Any, data: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
     """Gates are ordered z, r, h; the reset gate multiplies U h + b_r (reset_after)."""
-    n = len(hidden)
+    (hidden,) = states
+    gates, n = _gates(node, data, hidden), len(hidden)
     update_reset = look_up(gates.sum(gates.from_data[: 2 * n] + gates.from_state[: 2 * n]), gates.recurrent)
     update, reset = update_reset[:n], update_reset[n:]
     kept = gates.sum(reset * gates.from_state[2 * n :])
     candidate = look_up(gates.sum(gates.from_data[2 * n :] + kept), gates.plain)
-    return cast(candidate * (1 - update) + hidden * update, gates.state)
+    return (cast(candidate * (1 - update) + hidden * update, gates.state),)
 
 
-def _lstm(gates: Gates, cell: Any) -> tuple[Any, Any]:
+def _lstm(node: Any, data: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
     """Gates are ordered i, f, c, o; tanh sees the cell state before it is cast to the state's type."""
-    n = len(cell)
+    hidden, cell = states
+    gates, n = _gates(node, data, hidden), len(hidden)
     sums = gates.sum(gates.from_data + gates.from_state)
     enter, forget, leave = (look_up(sums[k * n : (k + 1) * n], gates.recurrent) for k in (0, 1, 3))
     candidate = look_up(sums[2 * n : 3 * n], gates.plain)
     new_cell = gates.sum(candidate * enter + cell * forget)
-    hidden = cast(leave * look_up(new_cell, gates.plain), gates.state)
-    return hidden, cast(new_cell, gates.state)
+    squashed = look_up(new_cell, gates.plain)
+    return cast(leave * squashed, gates.state), cast(new_cell, gates.state)
+
+
+CELLS: Mapping[str, Cell] = {
+    "GRU": Cell(_check, lambda node: (result_type(node),), _gru),
+    "LSTM": Cell(_check, lambda node: (result_type(node),) * 2, _lstm),
+    "ExactGRU": Cell(lambda node: None, exact_state_types, exact_gru),
+    "ExactLSTM": Cell(lambda node: None, exact_state_types, exact_lstm),
+}
+"""By hls4ml's name of the layer."""

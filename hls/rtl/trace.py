@@ -12,7 +12,7 @@ import numpy as np
 from hls.rtl.casts import new_values
 from hls.rtl.circuit import Circuit, FeedForward, Recurrence
 from hls.rtl.layers import LAYERS
-from hls.rtl.recurrent import STATES, check_recurrent, step
+from hls.rtl.recurrent import CELLS
 from hls.rtl.refusal import fixed_type, input_type, refuse, result_type
 from jets.errors import InputError, ToolNotFound
 
@@ -49,8 +49,8 @@ def _check_graph(graph: Any, nodes: Sequence[Any]) -> None:
     if io_type != "io_parallel":
         raise InputError(f"io_type {io_type} is not traced", "hls4ml graph", "use io_parallel; FIFOs would support it")
     for node in nodes:
-        if node.class_name not in {"Input", *LAYERS, *STATES}:
-            known = ", ".join(sorted({*LAYERS, *STATES}))
+        if node.class_name not in {"Input", *LAYERS, *CELLS}:
+            known = ", ".join(sorted({*LAYERS, *CELLS}))
             raise refuse(node, "is not traced", f"traced are {known}; a file for it in hls/rtl/layers would add it")
     for end, tensors in (("input", graph.inputs), ("output", graph.outputs)):
         if len(tensors) != 1:
@@ -64,12 +64,14 @@ def _blocks(nodes: Sequence[Any], output: str) -> Iterator[FeedForward | Recurre
     """The blocks in order, each fed by one tensor, that of the block before it."""
     groups = [
         list(group)
-        for _, group in itertools.groupby(nodes[1:], key=lambda node: node.name if node.class_name in STATES else None)
+        for _, group in itertools.groupby(nodes[1:], key=lambda node: node.name if node.class_name in CELLS else None)
     ]
     entering = nodes[0].outputs[0]
     for group, following in itertools.zip_longest(groups, groups[1:]):
         _check_reach(group, entering)
-        if group[0].class_name in STATES:
+        if group[0].class_name in CELLS:
+            if group[0].get_attr("direction") == "backward":
+                yield _turned(group[0])
             yield _recurrence(group[0])
             entering = group[0].outputs[0]
         else:
@@ -109,13 +111,20 @@ def _shape(variable: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in variable.shape)
 
 
+def _turned(node: Any) -> FeedForward:
+    """The steps of a layer that runs backwards, the last one first."""
+    steps = new_values(_shape(node.get_input_variable()), input_type(node))
+    return FeedForward((node.name,), _logic((node.name,), steps.ravel(), steps[::-1].ravel()))
+
+
 def _recurrence(node: Any) -> Recurrence:
-    check_recurrent(node)
+    cell = CELLS[node.class_name]
+    cell.check(node)
     n_steps, n_in = (int(size) for size in node.get_input_variable().shape)
     n_units = int(node.get_attr("n_out"))
     data = new_values(n_in, input_type(node))
-    states = tuple(new_values(n_units, result_type(node)) for _ in range(STATES[node.class_name]))
-    logic = _logic((node.name,), np.concatenate([data, *states]), np.concatenate(step(node, data, states)))
+    states = tuple(new_values(n_units, fixed) for fixed in cell.state_types(node))
+    logic = _logic((node.name,), np.concatenate([data, *states]), np.concatenate(cell.step(node, data, states)))
     sequences = bool(node.get_attr("return_sequences"))
     return Recurrence((node.name,), logic, n_steps, n_units, n_units * len(states), sequences)
 
