@@ -44,8 +44,8 @@ def with_gradient(function: Callable[[Any], tuple[Any, Callable[[Any], Any]]], x
 
     def pair(x: Any) -> tuple[Any, Callable[..., Any]]:
         value, gradient = function(x)
-        # TensorFlow hands the gradient over by position, other backends by name.
-        return value, lambda *place, **name: gradient(*place, *name.values())
+        # TensorFlow hands the gradient over by position, other backends by name, after x.
+        return value, lambda first, upstream=None: gradient(first if upstream is None else upstream)
 
     return ops.custom_gradient(pair)(x)
 
