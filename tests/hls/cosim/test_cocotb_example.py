@@ -15,14 +15,9 @@ TEST = "every_jet_comes_out_as_expected"
 
 
 @pytest.mark.long
-def test_the_example_compares_every_output(tmp_path: Path) -> None:
-    assert run_cocotb(sum_difference(), *pairs(100), tmp_path / "run") == {TEST: True}
+def test_the_example_passes_on_a_right_design_and_fails_on_a_wrong_bit(tmp_path: Path) -> None:
+    assert run_cocotb(product_sum(), *quadruples(100), tmp_path / "stream") == {TEST: True}
     assert run_cocotb(sum_difference(), *pairs(100, "wrong_bit", at=60), tmp_path / "run") == {TEST: False}
-
-
-@pytest.mark.long
-def test_the_example_drives_streams_of_beats(tmp_path: Path) -> None:
-    assert run_cocotb(product_sum(), *quadruples(100), tmp_path / "run") == {TEST: True}
 
 
 def test_without_cocotb_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ from hls.fixed_point import FixedType
 from hls.rtl import trace
 from hls.rtl.circuit import Circuit
 from hls.rtl.design import Design
-from tests.hls.cosim.traced import Traced
+from tests.hls.cosim.traced import Traced, build_mlp
 from tests.hls.rtl.firmware import Firmware, firmware_of, graph_of
 from tests.hls.students import build_student
 
+N_VECTORS = 100_000
 SEQUENCER = "rtl/tagware_sequencer.v"
 
 
@@ -85,11 +86,8 @@ def test_one_broken_rounding_mode_is_seen(gru: Firmware, tmp_path: Path) -> None
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [("AFTER_FIRST = STEPS - 1", "AFTER_FIRST = STEPS - 2"), ("AFTER_FIRST = STEPS - 1", "AFTER_FIRST = STEPS")],
-)
-def test_one_broken_cycle_of_the_sequencer_is_seen(right: str, wrong: str, gru: Firmware, tmp_path: Path) -> None:
+def test_one_broken_cycle_of_the_sequencer_is_seen(gru: Firmware, tmp_path: Path) -> None:
+    right, wrong = "AFTER_FIRST = STEPS - 1", "AFTER_FIRST = STEPS - 2"
     traced = Traced.of(gru.circuit, 500)
     text = traced.design.files[SEQUENCER]
     assert text.count(right) == 1
@@ -101,3 +99,35 @@ def test_one_broken_cycle_of_the_sequencer_is_seen(right: str, wrong: str, gru: 
 def assert_only_bits_differ(result: CosimResult) -> None:
     assert not result.agrees and result.n_mismatch > 0 and result.first_mismatch is not None
     assert result.on_schedule and result.stream.failure is None
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [
+        ("gru", {"cell_stages": 3, "interleave": 3}),
+        ("gru", {"cells": 4, "cell_stages": 2, "interface": "axi4stream", "beats": 4}),
+        ("lstm", {"cell_stages": 3, "interleave": 2}),
+        ("lstm", {"cells": 4, "cell_stages": 2}),
+    ],
+    ids=["static_gru", "unrolled_gru", "static_lstm", "unrolled_lstm"],
+)
+def test_a_whole_tagger_with_a_sigmoid_agrees_on_a_hundred_thousand_vectors(
+    cell: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    sigmoid = {"activation": "sigmoid", "table_size": 512, "types": {"table": FixedType(14, 2)}}
+    student = build_student(cell, units=4, n_constituents=4, seed=5)
+    firmware = firmware_of(student, tmp_path / "project", {"logit_q": sigmoid})
+    traced = Traced.of(firmware.circuit, N_VECTORS, **options)
+    result = run(traced.design, traced, expected_of(firmware, traced), tmp_path / "run", reset_at=50_000)
+    assert result.agrees, result.complaints()
+    assert result.n_vectors >= N_VECTORS and result.stressed is not None
+
+
+@pytest.mark.long
+def test_a_dense_network_of_full_size_agrees_on_a_hundred_thousand_vectors(tmp_path: Path) -> None:
+    firmware = firmware_of(build_mlp((16, 64, 32, 32, 5)), tmp_path / "project")
+    traced = Traced.of(firmware.circuit, N_VECTORS)
+    result = run(traced.design, traced, expected_of(firmware, traced), tmp_path / "run", reset_at=50_000)
+    assert result.agrees, result.complaints()
+    assert result.interval_cycles == 1.0 and result.n_vectors >= N_VECTORS
