@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,8 @@ class _Drawing:
     def branches(self, n_branches: int) -> Description:
         """Each begins with a dense layer, to which the input's type says nothing."""
         self.add("Input", "x", {"input_shape": [4]})
+        # Every code of it is a value, as not of a symmetric type.
+        self.config["x"]["Precision"]["result"] = str(replace(self.last_type(), overflow="WRAP"))
         ends: list[str] = []
         for _ in range(n_branches):
             shape = self.dense([4])

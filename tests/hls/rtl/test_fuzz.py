@@ -1,4 +1,4 @@
-"""Random graphs: the interpreter gives the bits of hls4ml's C++.
+"""Random graphs: the interpreter gives the bits of hls4ml's C++, and the Verilog those of the interpreter.
 
 A graph that differs is named as a call of `tests.hls.rtl.random_graphs.draw`, which draws it again.
 """
@@ -14,11 +14,14 @@ import pytest
 
 from hls.rtl import Circuit, trace
 from hls.rtl.casts import constant
+from hls.rtl.config import RtlConfig
+from tests.hls.rtl.emit.simulation import simulate
 from tests.hls.rtl.many import Many, compiled
-from tests.hls.rtl.random_graphs import draw
+from tests.hls.rtl.random_graphs import draw, draw_branches
 from tests.hls.rtl.values import Floats, every_value
 
 N_BATCHES, N_GRAPHS, N_VECTORS = 10, 52, 150
+N_DESIGNS, N_BRANCHES = 2, 10
 QUICK, N_QUICK = 100, 16
 """The batch of the quick test, and how many of its graphs are enough to see a mistake."""
 
@@ -79,3 +82,11 @@ def test_random_graphs_equal_their_csim(batch: int, tmp_path: Path) -> None:
 def test_random_graphs_equal_the_csim_of_the_vendors_types(tmp_path: Path) -> None:
     many = compiled(drawn(N_BATCHES, N_GRAPHS // 2), tmp_path, "ap_types")
     assert differing(N_BATCHES, many) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(N_DESIGNS))
+def test_the_verilog_of_random_graphs_equals_the_interpreter(seed: int, tmp_path: Path) -> None:
+    circuit = trace(draw_branches(seed, N_BRANCHES).graph())
+    result = simulate(circuit, RtlConfig(stage_delay=1.0 + seed), tmp_path / "cosim")
+    assert result.n_mismatch == 0, f"draw_branches({seed}, {N_BRANCHES})"
