@@ -219,7 +219,7 @@ class _Drawing:
 
     def quantizer(self, shape: list[int]) -> list[int]:
         bits = [[self.rng.randint(*limits) for _ in range(math.prod(shape))] for limits in ((0, 1), (0, 6), (-1, 4))]
-        attributes = {
+        attributes: dict[str, Any] = {
             "mask_kbi": tuple(np.array(row).reshape(1, *shape) for row in bits),
             "RND": self.rng.choice(sorted(ROUNDINGS)),
             "SAT": self.rng.choice(OVERFLOWS),
