@@ -152,6 +152,69 @@ def background_rejection(scores: ArrayLike, labels: ArrayLike, signal_efficiency
     return Measure(1 / efficiency, _binomial_error(efficiency, n_background) / efficiency**2)
 
 
+def cut_at(scores: ArrayLike, signal_efficiency: float, weights: ArrayLike | None = None) -> float:
+    """The tightest threshold on signal scores (n_jets,) that lets `signal_efficiency` of them through (score >= cut).
+
+    Raises:
+        ConfigError: a signal efficiency outside (0, 1].
+        DataError: no jets, NaN, or weights that sum to zero.
+    """
+    if not 0 < signal_efficiency <= 1:
+        raise ConfigError(f"signal efficiency {signal_efficiency} is not within (0, 1]", None, "use 0.3, 0.5 or 0.8")
+    values = np.asarray(scores, np.float64)
+    weight = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
+    if not weight.sum() > 0 or np.isnan(values).any():
+        raise DataError("there are no signal jets with scores and weights", None, "check the tagger's outputs")
+    order = np.argsort(-values, kind="stable")
+    passing = np.cumsum(weight[order])
+    # A rate such as 3/10 may differ from 0.3 in the last bit.
+    reached = int(np.searchsorted(passing, (signal_efficiency - 1e-12) * passing[-1], side="left"))
+    return float(values[order[min(reached, len(values) - 1)]])
+
+
+def jensen_shannon(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
+    """The Jensen-Shannon divergence, in bits, of histograms (…, n_bins): 0 for equal shapes, 1 for disjoint ones.
+
+    D = H((p + q) / 2) - (H(p) + H(q)) / 2 with the entropy H (Lin, IEEE Trans. Inf. Theory 37 (1991) 145, eq. 3.10,
+    with equal weights). NaN where a histogram is empty. Equal parents of n and m jets still give about
+    `jensen_shannon_floor(n, m, n_bins)`.
+    """
+    p, q = (np.asarray(values, np.float64) for values in (first, second))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p, q = (values / values.sum(axis=-1, keepdims=True) for values in (p, q))
+    divergence: NDArray[np.float64] = _entropy((p + q) / 2) - (_entropy(p) + _entropy(q)) / 2
+    return np.maximum(divergence, 0.0)
+
+
+def jensen_shannon_floor(n: float, m: float, n_bins: int) -> float:
+    """The mean `jensen_shannon`, in bits, of two samples of n and m jets from one parent that fills n_bins bins.
+
+    The leading order: D is chi^2 (1/n + 1/m) / (8 ln 2) with n_bins - 1 degrees of freedom (Taylor's expansion; cf.
+    Grosse et al., Phys. Rev. E 65 (2002) 041905, sec. III).
+    """
+    return float((n_bins - 1) * (1 / n + 1 / m) / (8 * np.log(2)))
+
+
+def calibration_error(jets: ArrayLike, probability: ArrayLike, true: ArrayLike) -> NDArray[np.float64]:
+    """The expected calibration error from sums over jets in bins of probability, each (…, n_bins).
+
+    `jets` counts them, `probability` sums the predicted probability, `true` counts those of the class:
+    sum |true - probability| / sum jets (Naeini et al., AAAI 2015, eq. 3, with probability for confidence). NaN without
+    jets.
+    """
+    count, predicted, observed = (np.asarray(values, np.float64) for values in (jets, probability, true))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error: NDArray[np.float64] = np.abs(observed - predicted).sum(axis=-1) / count.sum(axis=-1)
+    return error
+
+
+def _entropy(p: Array) -> Array:
+    """-sum p log2 p over the last axis."""
+    logarithm = np.log2(p, out=np.zeros_like(p), where=p > 0)
+    entropy: Array = -(p * logarithm).sum(axis=-1)
+    return entropy
+
+
 def _background_efficiency(curve: Roc, signal_efficiency: float) -> float:
     """eps_B at eps_S: that of the tightest threshold reaching eps_S, or in proportion where it jumps over eps_S."""
     signal, background = curve.true_positive_rate, curve.false_positive_rate

@@ -8,7 +8,19 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from jets.errors import ConfigError, DataError
-from jets.metrics import Measure, accuracy, agreement, auc, background_rejection, macro_auc, roc
+from jets.metrics import (
+    Measure,
+    accuracy,
+    agreement,
+    auc,
+    background_rejection,
+    calibration_error,
+    cut_at,
+    jensen_shannon,
+    jensen_shannon_floor,
+    macro_auc,
+    roc,
+)
 
 EFFICIENCIES = (0.3, 0.5, 0.8)
 
@@ -282,3 +294,56 @@ def test_an_impossible_signal_efficiency_is_a_config_error(efficiency: float) ->
 def test_weights_that_make_no_sense_are_a_data_error(weights: list[float]) -> None:
     with pytest.raises(DataError, match="weights"):
         roc([0, 1], [0, 1], weights)
+
+
+def test_a_cut_is_the_tightest_score_that_reaches_the_efficiency() -> None:
+    scores = [5.0, 1.0, 4.0, 2.0, 3.0]
+    assert [cut_at(scores, efficiency) for efficiency in (0.2, 0.21, 0.6, 1.0)] == [5.0, 4.0, 3.0, 1.0]
+    assert cut_at(scores, 0.5, weights=[0.0, 0.0, 3.0, 1.0, 0.0]) == 4.0
+
+
+@pytest.mark.parametrize(("scores", "weights"), [([], None), ([1.0], [0.0]), ([np.nan, 1.0], None)])
+def test_a_cut_needs_signal(scores: Any, weights: Any) -> None:
+    with pytest.raises(DataError, match="no signal jets"):
+        cut_at(scores, 0.5, weights)
+
+
+@pytest.mark.parametrize("efficiency", [0.0, 1.5])
+def test_a_cut_needs_a_possible_efficiency(efficiency: float) -> None:
+    with pytest.raises(ConfigError, match="signal efficiency"):
+        cut_at([1.0], efficiency)
+
+
+def test_jensen_shannon_is_0_for_equal_shapes_1_for_disjoint_ones_and_known_between() -> None:
+    assert jensen_shannon([1, 2, 3], [2, 4, 6]) == 0
+    assert jensen_shannon([1, 0], [0, 5]) == 1
+    expected = (-0.75 * np.log2(0.75) - 0.25 * np.log2(0.25)) - 0.5  # p = (1, 0), q = (1/2, 1/2)
+    assert jensen_shannon([3, 0], [2, 2]) == pytest.approx(expected, rel=1e-12)
+    both = jensen_shannon([[1, 0], [1, 1]], [[0, 1], [1, 1]])
+    assert both.tolist() == [1.0, 0.0]
+    assert np.isnan(jensen_shannon([0, 0], [1, 1]))
+
+
+def test_jensen_shannon_of_one_parent_is_at_its_floor_on_average() -> None:
+    rng = np.random.default_rng(5)
+    parent = np.array([0.1, 0.2, 0.3, 0.25, 0.15])
+    values = jensen_shannon(rng.multinomial(400, parent, 4000), rng.multinomial(900, parent, 4000))
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    assert abs(values.mean() - jensen_shannon_floor(400, 900, 5)) < 4 * error
+    assert jensen_shannon_floor(400, 900, 9) == 2 * jensen_shannon_floor(400, 900, 5)
+
+
+def test_calibration_error_weighs_each_bin_by_its_jets() -> None:
+    # 10 jets with p = 0.2 of which 4 are true, 30 with p = 0.8 of which 24 are.
+    assert calibration_error([10, 30], [2.0, 24.0], [4, 24]) == pytest.approx(2 / 40)
+    assert calibration_error([10, 30], [2.0, 24.0], [2, 24]) == 0
+    assert np.isnan(calibration_error([0, 0], [0, 0], [0, 0]))
+
+
+def test_overconfidence_shows_in_the_calibration_error() -> None:
+    rng = np.random.default_rng(2)
+    p = rng.uniform(size=200_000)
+    true = rng.uniform(size=len(p)) < 0.5 + (p - 0.5) / 2  # the truth is half as far from 1/2 as p says
+    place = (p * 10).astype(int)
+    sums = [np.bincount(place, weights, 10) for weights in (np.ones(len(p)), p, true)]
+    assert calibration_error(*sums) == pytest.approx(0.125, abs=0.003)  # the mean of |p - 1/2| / 2
