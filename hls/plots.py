@@ -93,13 +93,13 @@ def roc_plots(scores: Scores) -> dict[str, str]:
     size = (6.2, 5.6) if len(scores.signal_classes) == 1 else (4.4, 4.6)
     for index in scores.signal_classes:
         name = scores.classes[index]
-        against = _literal(scores.classes[0]) if len(scores.classes) == 2 else "all others"
-        with _figure(*size) as figure:
+        against = literal(scores.classes[0]) if len(scores.classes) == 2 else "all others"
+        with canvas(*size) as figure:
             upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1), gridspec_kw={"hspace": 0.06})
             _draw_roc(upper, lower, scores, index)
             upper.set_ylabel(f"Background efficiency $\\varepsilon_B$ ({against})")
-            lower.set_xlabel(f"Signal efficiency $\\varepsilon_S$ ({_literal(name)})")
-            plots[name] = _svg(figure, f"roc-{index}")
+            lower.set_xlabel(f"Signal efficiency $\\varepsilon_S$ ({literal(name)})")
+            plots[name] = svg(figure, f"roc-{index}")
     return plots
 
 
@@ -148,12 +148,12 @@ def score_plots(scores: Scores) -> dict[str, str]:
     plots = {}
     for index, name in enumerate(scores.classes):
         signal = 1 if len(scores.classes) == 2 else index
-        with _figure(5.0, 3.6) as figure:
+        with canvas(5.0, 3.6) as figure:
             axis = figure.subplots()
             _draw_scores(axis, scores, scores.labels == index, signal)
-            axis.set_xlabel(f"$\\ln\\,p/(1-p)$, $p$ = probability of {_literal(scores.classes[signal])}")
-            axis.set_title(f"{_literal(name)} jets", loc="left")
-            plots[name] = _svg(figure, f"scores-{index}")
+            axis.set_xlabel(f"$\\ln\\,p/(1-p)$, $p$ = probability of {literal(scores.classes[signal])}")
+            axis.set_title(f"{literal(name)} jets", loc="left")
+            plots[name] = svg(figure, f"scores-{index}")
     return plots
 
 
@@ -180,21 +180,21 @@ def training_plots(curves: Mapping[str, TrainingCurve]) -> dict[str, str]:
 
     plots = {}
     for number, (name, curve) in enumerate(curves.items()):
-        with _figure(3.6, 3.0) as figure:
+        with canvas(3.6, 3.0) as figure:
             axis = figure.subplots()
             axis.plot(curve.epochs, curve.training, color="#0072b2", linestyle=(0, (5, 2)), label="Training")
             axis.plot(curve.epochs, curve.validation, color="#000000", label="Validation")
             best = int(np.argmin(curve.validation))
             axis.plot(curve.epochs[best], curve.validation[best], "o", color="#d55e00", markersize=5, label="Best")
             axis.set(xlabel="Epoch", ylabel="Loss")
-            axis.set_title(_literal(model_name(name)), loc="left")
+            axis.set_title(literal(model_name(name)), loc="left")
             axis.legend(loc="upper right")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-            plots[name] = _svg(figure, f"training-{number}")
+            plots[name] = svg(figure, f"training-{number}")
     return plots
 
 
-def _literal(name: str) -> str:
+def literal(name: str) -> str:
     """A name that matplotlib does not read as mathematics."""
     return name.replace("$", r"\$")
 
@@ -204,7 +204,7 @@ def _drawn(scores: Scores) -> list[str]:
 
 
 @contextmanager
-def _figure(width: float, height: float) -> Iterator[Figure]:
+def canvas(width: float, height: float) -> Iterator[Figure]:
     """An empty figure of inches in the style of mplhep; global settings are as before when the block ends."""
     import matplotlib
     import mplhep
@@ -215,7 +215,7 @@ def _figure(width: float, height: float) -> Iterator[Figure]:
         yield Figure(figsize=(width, height), layout="constrained")
 
 
-def _svg(figure: Figure, prefix: str) -> str:
+def svg(figure: Figure, prefix: str) -> str:
     """A figure as an <svg> element whose ids start with `prefix`, so that several can stand in one page."""
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))

@@ -52,29 +52,46 @@ def _check_same_jets(report: Report, scores: Scores) -> None:
 
 
 def _page(report: Report, roc: dict[str, str], distributions: dict[str, str], training: dict[str, str]) -> str:
+    rows = zip(report.models, tables.physics_table(report).rows, strict=True)
+    return str(
+        page_environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            main_rows=[(model, (*cells, *tables.firmware_cells(report, model))) for model, cells in rows],
+            verdicts=tables.exactness_lines(report),
+            hardware_lines=tables.hardware_lines(report),
+            differences=tables.difference_table(report),
+            hardware=tables.hardware_table(report),
+            notes=[row.get("note") for row in report.hardware],
+            precision=tables.precision_table(report),
+            has_controls=any(name.startswith("control_") for name in report.models),
+            provenance=json.dumps(report.jets["provenance"], indent=2, ensure_ascii=False),
+            roc=roc,
+            distributions=distributions,
+            training=training,
+        )
+    )
+
+
+def page_environment() -> Any:
+    """What renders the pages: their templates and filters, every text escaped and every missing value an error."""
     import jinja2
 
     loader = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(measured=_measured, count=tables.count, model=tables.model_name)
-    rows = zip(report.models, tables.physics_table(report).rows, strict=True)
-    return environment.get_template("report.html").render(
-        report=report,
-        main_rows=[(model, (*cells, *tables.firmware_cells(report, model))) for model, cells in rows],
-        verdicts=tables.exactness_lines(report),
-        hardware_lines=tables.hardware_lines(report),
-        differences=tables.difference_table(report),
-        hardware=tables.hardware_table(report),
-        notes=[row.get("note") for row in report.hardware],
-        precision=tables.precision_table(report),
-        has_controls=any(name.startswith("control_") for name in report.models),
-        provenance=json.dumps(report.jets["provenance"], indent=2, ensure_ascii=False),
-        roc=roc,
-        distributions=distributions,
-        training=training,
-    )
+    environment.filters.update(measured=_measured, count=tables.count, model=tables.model_name, symbols=_symbols)
+    return environment
+
+
+def _symbols(text: str) -> Any:
+    """A text whose ε_B and ε_S are set as symbols."""
+    import markupsafe
+
+    escaped = markupsafe.escape(text)
+    return markupsafe.Markup(str(escaped).replace("ε_B", "<i>ε</i><sub>B</sub>").replace("ε_S", "<i>ε</i><sub>S</sub>"))
 
 
 def _measured(measure: Mapping[str, Any]) -> str:

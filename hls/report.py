@@ -108,14 +108,23 @@ def validate(content: Any, where: str | Path) -> None:
     Raises:
         LayoutError: naming `where` and the path inside the JSON, e.g. ``report.json: physics.csim.auc.value``.
     """
+    check_against(_validator(), content, where, _REMEDY)
+
+
+def check_against(validator: Any, content: Any, where: str | Path, remedy: str) -> None:
+    """Check the content of a JSON file, whose numbers must be finite, with a jsonschema validator.
+
+    Raises:
+        LayoutError: naming `where` and the path inside the JSON.
+    """
     from jsonschema.exceptions import best_match
 
     for path in _not_finite(content):
-        raise LayoutError("must be a finite number or null", f"{where}: {_dotted(path)}", _REMEDY)
-    error = best_match(_validator().iter_errors(content))
+        raise LayoutError("must be a finite number or null", f"{where}: {_dotted(path)}", remedy)
+    error = best_match(validator.iter_errors(content))
     if error is not None:
         message = error.message if len(error.message) < 200 else f"…{error.message[-160:]}"
-        raise LayoutError(message, f"{where}: {_dotted(error.absolute_path) or 'top level'}", _REMEDY)
+        raise LayoutError(message, f"{where}: {_dotted(error.absolute_path) or 'top level'}", remedy)
 
 
 @cache

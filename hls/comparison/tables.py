@@ -1,0 +1,185 @@
+"""A Comparison as tables: every number as CSV, and what the page shows of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hls.comparison.comparison import Comparison
+from hls.tables import ABSENT, KIND_NAMES, Table, count, measured
+
+VARIABLE_NAMES = {"pt_gev": "pT (GeV)", "eta": "η", "n_constituents": "constituents", "mass_gev": "mass (GeV)"}
+RESOURCE_NAMES = {"lut": "LUT", "dsp": "DSP", "latency_ns": "latency (ns)"}
+VARIATION_NAMES = {
+    "nominal": "as they are",
+    "drop": "constituents dropped",
+    "smear_pt": "constituent pT smeared",
+    "smear_angle": "angles smeared",
+    "bit_flip": "one input bit flipped",
+}
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:
+    """A table as CSV in full precision: value, error, difference to the first tagger and its error in own columns."""
+    flat = [_flat(row) for row in rows]
+    if not flat:
+        return ""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(dict.fromkeys(key for row in flat for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return stream.getvalue()
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, Mapping):
+            flat[key] = value["value"]
+            flat |= {f"{key}_{name}": item for name, item in value.items() if name not in ("value", "difference")}
+            if "difference" in value:
+                difference = value["difference"] or {"value": None, "error": None}
+                flat[f"{key}_difference"], flat[f"{key}_difference_error"] = difference["value"], difference["error"]
+        else:
+            flat[key] = " ".join(value) if isinstance(value, list | tuple) else value
+    return flat
+
+
+def difference(number: Mapping[str, Any]) -> str:
+    """The difference to the first tagger; – for the first itself."""
+    return ABSENT if number["difference"] is None else measured(number["difference"])
+
+
+def _both(number: Mapping[str, Any]) -> tuple[str, str]:
+    return measured(number), difference(number)
+
+
+def summary_table(comparison: Comparison) -> Table:
+    """One row a tagger: accuracy, rejection at the working point, and what its firmware costs."""
+    point = comparison.config["working_point"]
+    header = ("Tagger", "Accuracy", f"1/ε_B at {point:g}", "Difference", "Latency (ns)", "LUT", "DSP", "Kind")
+    rows = []
+    for name in comparison.names:
+        accuracy = measured(comparison.rows("accuracy", tagger=name)[0]["accuracy"])
+        rejection = _both(comparison.rows("merit", tagger=name)[0]["rejection"])
+        built = next(iter(comparison.rows("hardware", tagger=name)), None)
+        cost = ("", "", "", "") if built is None else (*_resources(built), KIND_NAMES[built["kind"]])
+        rows.append((name, accuracy, *rejection, *cost))
+    return Table(header, tuple(rows))
+
+
+def _resources(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return count(row["latency_ns"]), count(row["lut"]), count(row["dsp"])
+
+
+def rejection_table(comparison: Comparison) -> Table:
+    """AUC and rejections against the whole background; single backgrounds are in the CSV."""
+    points = comparison.config["signal_efficiencies"]
+    columns = [text for point in points for text in (f"1/ε_B at {point:g}", "Difference")]
+    rows = []
+    for row in comparison.tables["auc"]:
+        key = {name: row[name] for name in ("tagger", "signal", "background")}
+        if key["background"] == whole_background(comparison, key["signal"]):
+            numbers = [item["rejection"] for item in comparison.rows("rejection", **key)]
+            cells = [text for number in numbers for text in _both(number)]
+            rows.append((row["tagger"], f"{row['signal']} / {row['background']}", *_both(row["auc"]), *cells))
+    return Table(("Tagger", "Signal / background", "AUC", "Difference", *columns), tuple(rows))
+
+
+def whole_background(comparison: Comparison, signal: str) -> str:
+    """The name of all of a signal's background, the first one of its rows."""
+    return str(comparison.rows("auc", signal=signal)[0]["background"])
+
+
+def rate_table(comparison: Comparison) -> Table:
+    """The signal efficiency that the rate budget leaves."""
+    rows = [
+        (row["tagger"], row["signal"], *_both(row["signal_efficiency"])) for row in comparison.tables["rate_budget"]
+    ]
+    header = ("Tagger", "Signal", f"ε_S at {comparison.config['rate_budget_khz']:g} kHz", "Difference")
+    return Table(header, tuple(rows))
+
+
+def shape_table(comparison: Comparison) -> Table:
+    """Mass sculpting and calibration."""
+    rows = []
+    for sculpting, calibration in zip(comparison.tables["sculpting"], comparison.tables["calibration"], strict=True):
+        floor = ABSENT if sculpting["floor_bits"] is None else f"{sculpting['floor_bits']:.2g}"
+        divergence = _both(sculpting["jensen_shannon_bits"])
+        rows.append(
+            (sculpting["tagger"], sculpting["signal"], *divergence, floor, *_both(calibration["calibration_error"]))
+        )
+    header = ("Tagger", "Signal", "Sculpting (bits)", "Difference", "Floor", "Calibration error", "Difference")
+    return Table(header, tuple(rows))
+
+
+def agreement_table(comparison: Comparison) -> Table:
+    """How often the decision at the working point is not the first tagger's."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in comparison.tables["agreement"]:
+        groups.setdefault((row["tagger"], row["signal"]), []).append(measured(row["differing"]))
+    rows = tuple((*key, *cells) for key, cells in groups.items())
+    return Table(("Tagger", "Signal", "Of all jets", "Of signal", "Of background"), rows)
+
+
+def robustness_table(comparison: Comparison) -> Table:
+    """Rejection under every variation, and what it changes at a threshold that is kept."""
+    rows = []
+    for row in comparison.tables["robustness"]:
+        size = "" if row["size"] is None or row["variation"] == "bit_flip" else f" {row['size']:g}"
+        shifts = (difference(row["signal_efficiency"]), difference(row["background_efficiency"]))
+        changed = ABSENT if row["variation"] == "nominal" else measured(row["changed"])
+        name = f"{VARIATION_NAMES[row['variation']]}{size}"
+        rows.append((row["tagger"], row["signal"], name, *_both(row["rejection"]), *shifts, changed))
+    point = comparison.config["working_point"]
+    header = ("Tagger", "Signal", "Jets", f"1/ε_B at {point:g}", "Shift", "Shift of ε_S", "Shift of ε_B", "Changed")
+    return Table(header, tuple(rows))
+
+
+def hardware_table(comparison: Comparison) -> Table:
+    """Every design with its kind and the fronts it is on."""
+    rows = []
+    for row in comparison.tables["hardware"]:
+        fronts = ", ".join(RESOURCE_NAMES[name].split(" ")[0] for name in row["unbeaten_in"]) or ABSENT
+        made = (row["design"].upper(), row["tool"], KIND_NAMES[row["kind"]])
+        rows.append((row["tagger"], *made, *_resources(row), measured(row["rejection"]), fronts))
+    header = ("Tagger", "Design", "Tool", "Kind", "Latency (ns)", "LUT", "DSP", "1/ε_B", "Unbeaten in")
+    return Table(header, tuple(rows))
+
+
+def budget_table(comparison: Comparison) -> Table:
+    """The ranking under the budget."""
+    rows = []
+    for row in comparison.tables["budget"]:
+        use = ABSENT if row["use_of_limit"] is None else f"{100 * row['use_of_limit']:.0f} % of {row['tightest']}"
+        unknown = ", ".join(row["unknown"])
+        verdict = "within" if row["within"] else f"unknown: {unknown}" if unknown else "over"
+        ahead = ABSENT if row["ahead_of_next"] is None else measured(row["ahead_of_next"])
+        cells = (verdict, use, *_resources(row), measured(row["rejection"]), ahead)
+        rows.append((f"{row['place']}. {row['tagger']}", *cells))
+    header = ("Tagger", "Budget", "Tightest", "Latency (ns)", "LUT", "DSP", "1/ε_B", "Ahead of the next")
+    return Table(header, tuple(rows))
+
+
+def verdict(comparison: Comparison) -> str:
+    """Who wins under the budget, or how far the nearest is from it."""
+    ranking = comparison.tables["budget"]
+    limits = _limits_text(comparison.config["budget"])
+    if not ranking:
+        return "No tagger has hardware numbers, so there is no winner."
+    best = ranking[0]
+    rejection = f"1/ε_B = {measured(best['rejection'])}"
+    if best["within"]:
+        under = f"within {limits}" if limits else "with no budget set"
+        return f"The winner {under} is {best['tagger']}: {rejection}."
+    if best["use_of_limit"] is None or best["unknown"]:
+        return f"Nothing is known to keep {limits}; the nearest is {best['tagger']}, with unknown numbers."
+    excess = f"{100 * best['use_of_limit']:.0f} % of the {RESOURCE_NAMES[best['tightest']]} limit"
+    return f"Nothing keeps {limits}; the nearest is {best['tagger']} at {excess}: {rejection}."
+
+
+def _limits_text(budget: Mapping[str, Any]) -> str:
+    limits = [f"{budget[key]:,g} {RESOURCE_NAMES[key]}" for key in RESOURCE_NAMES if budget.get(key) is not None]
+    return ", ".join(limits).replace("latency (ns)", "ns of latency")
