@@ -5,16 +5,17 @@ Importing this module imports Keras.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from models.students.exact.fixed_point import FUNCTIONS
-from models.students.exact.quantizers import Grid, Quantizer, join, with_gradient
+from models.students.exact.quantizers import Grid, Quantizer, join, side_by_side, with_gradient
 
 
 @dataclass(frozen=True)
@@ -48,39 +49,53 @@ class GateTables:
 
     def __call__(self, sums: Any) -> Any:
         """The entries (n_jets, n_gates * units) for sums of the same shape, with the functions' own derivatives."""
-
-        def look_up(codes: Any) -> Any:
-            found = _at(self.table, ops.cast(codes * self.fine + self.start, "int32"))
-            return found, lambda above: above * (self.slope + (1.0 - self.slope - found) * found)
-
-        found = with_gradient(look_up, self.sums.snap(sums))
+        found = with_gradient(self._at_once if self.sums.fraction is None else self._entries, self._codes(sums))
         return found if self.entries is None else self.entries.snap(found)
+
+    def _codes(self, sums: Any) -> Any:
+        """Sums on their grid where its bits are learnt; otherwise they are rounded while they are looked up."""
+        return sums if self.sums.fraction is None else self.sums.snap(sums)
+
+    def _at_once(self, sums: Any) -> tuple[Any, Callable[[Any], Any]]:
+        """Rounding and looking up in half the operations: a place is not negative, and the cast cuts its fraction off."""
+        inside = ops.clip(sums, self.sums.low, self.sums.high)
+        found = _at(self.table, ops.cast(inside * self.fine + (self.start + 0.5), "int32"))
+        return found, lambda above: ops.where(sums == inside, above * self._slope(found), 0.0)
+
+    def _entries(self, codes: Any) -> tuple[Any, Callable[[Any], Any]]:
+        found = _at(self.table, ops.cast(codes * self.fine + self.start, "int32"))
+        return found, lambda above: above * self._slope(found)
+
+    def _slope(self, found: Any) -> Any:
+        return self.slope + (1.0 - self.slope - found) * found
 
 
 def gate_tables(gates: Sequence[Gate], units: int) -> GateTables:
     """The tables of gates that stand side by side in a vector of `units` each."""
-    tables, starts, fine, slopes, filled = [], [], [], [], 0
+    tables: dict[Any, NDArray[Any]] = {}
+    starts, filled = {}, 0
     for gate in gates:
-        codes = gate.sums.declared
-        values = FUNCTIONS[gate.function](np.sort(codes.numbers())).astype(np.float32)
-        tables.append(values if gate.entries.learnt else gate.entries.declared.cast(values))
-        starts.append(filled - codes.low / codes.step)
-        fine.append(2.0**codes.fraction)
-        slopes.append(float(gate.function == "tanh"))
-        filled += len(values)
+        key = _table_key(gate)
+        if key not in tables:
+            codes = gate.sums.declared
+            values = FUNCTIONS[gate.function](np.sort(codes.numbers())).astype(np.float32)
+            tables[key] = values if gate.entries.learnt else gate.entries.declared.cast(values)
+            starts[key] = filled - codes.low / codes.step
+            filled += len(values)
     learnt = any(gate.entries.learnt for gate in gates)
     return GateTables(
         sums=join([gate.sums.grid() for gate in gates], units),
-        fine=_vector(fine, units),
-        start=_vector(starts, units),
-        table=ops.convert_to_tensor(np.concatenate(tables).astype(np.float32)),
-        slope=_vector(slopes, units),
+        fine=side_by_side([2.0**gate.sums.declared.fraction for gate in gates], units),
+        start=side_by_side([starts[_table_key(gate)] for gate in gates], units),
+        table=ops.convert_to_tensor(np.concatenate(list(tables.values())).astype(np.float32)),
+        slope=side_by_side([float(gate.function == "tanh") for gate in gates], units),
         entries=join([gate.entries.grid() for gate in gates], units) if learnt else None,
     )
 
 
-def _vector(values: Sequence[float], units: int) -> Any:
-    return ops.convert_to_tensor(np.repeat(np.asarray(values, np.float32), units))
+def _table_key(gate: Gate) -> tuple[Any, ...]:
+    """Equal for gates that share a table."""
+    return gate.function, gate.sums.declared, gate.entries.declared
 
 
 def _at(table: Any, places: Any) -> Any:

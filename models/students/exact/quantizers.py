@@ -85,15 +85,18 @@ class Grid:
         return same_value(snapped, inside) + error * (self.fraction - ops.stop_gradient(self.fraction))
 
 
+def side_by_side(values: Sequence[Any], width: int) -> Any:
+    """The vector that repeats each of the values `width` times; a number, which is faster, where all are the same."""
+    if all(isinstance(value, float) for value in values) and len(set(values)) == 1:
+        return values[0]
+    parts = [ops.broadcast_to(ops.cast(value, "float32"), (width,)) for value in values]
+    return ops.concatenate(parts)
+
+
 def join(grids: Sequence[Grid], width: int) -> Grid:
     """The grid of vectors in which each of the grids has `width` neighbours."""
-
-    def vector(name: str) -> Any:
-        parts = [getattr(grid, name) for grid in grids]
-        return ops.concatenate([ops.broadcast_to(ops.cast(part, "float32"), (width,)) for part in parts])
-
     names = ["scale", "low", "high"] if grids[0].fraction is None else ["scale", "low", "high", "fraction"]
-    return Grid(*(vector(name) for name in names))
+    return Grid(*(side_by_side([getattr(grid, name) for grid in grids], width) for name in names))
 
 
 class Quantizer(keras.layers.Layer):  # type: ignore[misc]

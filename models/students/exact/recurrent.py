@@ -88,12 +88,12 @@ class ExactRecurrent(ExactLayer):
     def call(self, x: Any) -> Any:
         """The states, for x on the grid of the layer before."""
         n_steps = int(x.shape[1])
-        projected = ops.matmul(x, self.rounded("weight")) + self.rounded("bias")
+        projected = ops.unstack(ops.matmul(x, self.rounded("weight")) + self.rounded("bias"), axis=1)
         step = self.step()
-        states = (ops.zeros_like(projected[:, 0, : self.units]),) * self.N_STATES
+        states = (ops.zeros_like(projected[0][:, : self.units]),) * self.N_STATES
         hidden = []
         for place in reversed(range(n_steps)) if self.go_backwards else range(n_steps):
-            new = step(projected[:, place], states)
+            new = step(projected[place], states)
             if self.skip_padding:
                 padded = ops.all(ops.equal(x[:, place], 0.0), axis=-1, keepdims=True)
                 new = tuple(ops.where(padded, old, value) for old, value in zip(states, new, strict=True))
@@ -145,30 +145,29 @@ class ExactGRU(ExactRecurrent):
 
     def step(self) -> Step:
         """One step, (W x + b, (h,)) -> (h',)."""
-        recurrent = self.rounded("recurrent_weight")
         gates, candidate = self.look_up("update", "reset"), self.look_up("candidate")
         state, n = self.quantizers["state"].grid(), self.units
-        inner = self._after(recurrent) if self.reset_after else self._before(recurrent)
-        to_gates = recurrent[:, : 2 * n]
+        kernel, inner = self._after() if self.reset_after else self._before()
 
         def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
             (hidden,) = states
-            opened = gates(projected[:, : 2 * n] + ops.matmul(hidden, to_gates))
+            product = ops.matmul(hidden, kernel)
+            opened = gates(projected[:, : 2 * n] + product[:, : 2 * n])
             update, reset = opened[:, :n], opened[:, n:]
-            proposed = candidate(projected[:, 2 * n :] + inner(hidden, reset))
+            proposed = candidate(projected[:, 2 * n :] + inner(reset, hidden, product[:, 2 * n :]))
             return (state.snap(proposed + update * (hidden - proposed)),)
 
         return step
 
-    def _after(self, recurrent: Any) -> Callable[[Any, Any], Any]:
-        kernel, bias = recurrent[:, 2 * self.units :], self.rounded("recurrent_bias")
-        grid = self.quantizers["recurrent_sum"].grid()
-        return lambda hidden, reset: reset * grid.snap(ops.matmul(hidden, kernel) + bias)
+    def _after(self) -> tuple[Any, Callable[[Any, Any, Any], Any]]:
+        """What multiplies h at once, and what the reset gate makes of h and of the rest of that product."""
+        bias, grid = self.rounded("recurrent_bias"), self.quantizers["recurrent_sum"].grid()
+        return self.rounded("recurrent_weight"), lambda reset, hidden, product: reset * grid.snap(product + bias)
 
-    def _before(self, recurrent: Any) -> Callable[[Any, Any], Any]:
+    def _before(self) -> tuple[Any, Callable[[Any, Any, Any], Any]]:
+        recurrent, grid = self.rounded("recurrent_weight"), self.quantizers["reset_state"].grid()
         kernel = recurrent[:, 2 * self.units :]
-        grid = self.quantizers["reset_state"].grid()
-        return lambda hidden, reset: ops.matmul(grid.snap(reset * hidden), kernel)
+        return recurrent[:, : 2 * self.units], lambda reset, hidden, _: ops.matmul(grid.snap(reset * hidden), kernel)
 
     def get_config(self) -> dict[str, Any]:
         """What Keras stores of it."""
