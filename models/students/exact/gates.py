@@ -57,7 +57,7 @@ class GateTables:
         return sums if self.sums.fraction is None else self.sums.snap(sums)
 
     def _at_once(self, sums: Any) -> tuple[Any, Callable[[Any], Any]]:
-        """Rounding and looking up in half the operations: a place is not negative, and the cast cuts its fraction off."""
+        """Rounds and looks up in half the operations: the cast cuts the fraction off a place, which is not negative."""
         inside = ops.clip(sums, self.sums.low, self.sums.high)
         found = _at(self.table, ops.cast(inside * self.fine + (self.start + 0.5), "int32"))
         return found, lambda above: ops.where(sums == inside, above * self._slope(found), 0.0)
