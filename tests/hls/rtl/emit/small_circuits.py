@@ -57,7 +57,7 @@ def feed_forward(
     """A matrix of which a part is zero, an offset and a cast; `nudge` is added to one weight."""
     values = new_values(shape[0], entering)
     matrix = _weights(shape, seed)
-    matrix[1, 1] += nudge
+    matrix[-1, -1] += nudge
     results = cast(values @ matrix + 0.25, leaving)
     return FeedForward((f"dense_{seed}",), _logic(("dense",), values, results))
 
@@ -77,4 +77,6 @@ def recurrence(cell: Cell, entering: FixedType, seed: int) -> Recurrence:
 
 def _weights(shape: tuple[int, int], seed: int) -> Any:
     rng = np.random.default_rng(seed)
-    return np.rint(4 * rng.normal(0, 0.7, shape)) / 4 * (rng.random(shape) < 0.7)
+    weights = np.rint(4 * rng.normal(0, 0.7, shape)) / 4 * (rng.random(shape) < 0.7)
+    weights[0, 0] = 0.75
+    return weights
