@@ -57,7 +57,7 @@ def feed_forward(
     """A matrix of which a part is zero, an offset and a cast; `nudge` is added to one weight."""
     values = new_values(shape[0], entering)
     matrix = _weights(shape, seed)
-    matrix[-1, -1] += nudge
+    matrix[-1, 0] += nudge
     results = cast(values @ matrix + 0.25, leaving)
     return FeedForward((f"dense_{seed}",), _logic(("dense",), values, results))
 
