@@ -62,10 +62,11 @@ class Tagger:
 
     @property
     def n_parameters(self) -> int:
-        """Number of trainable parameters."""
+        """Number of trainable parameters; how many bits each has left, where that is learnt, is none."""
         if self.framework == "torch":
             return sum(weight.numel() for weight in self.network.parameters() if weight.requires_grad)
-        return sum(int(np.prod(weight.shape)) for weight in self.network.trainable_weights)
+        weights = [weight for weight in self.network.trainable_weights if weight.name != "taken"]
+        return sum(int(np.prod(weight.shape)) for weight in weights)
 
     def inputs(self, jets: Jets) -> Arrays:
         """The network's input arrays by name, first axis (n_jets,)."""

@@ -163,6 +163,13 @@ def test_bits_that_cost_are_taken_away_until_weights_vanish(features: np.ndarray
     assert widths["rnn/state"]["total"] < 8
 
 
+def test_learnt_bits_are_no_parameters() -> None:
+    networks = [build_quantized(GRU, ExactBits(learn=learn), 1) for learn in (False, True)]
+    taggers = [Tagger("recurrent_student", GRU, ("QCD", "top"), None, network, "keras", {}) for network in networks]
+    assert taggers[0].n_parameters == taggers[1].n_parameters == 6 * 6 + 2 * 6 + 6 + 2 + 2 * 3 + 3 + 3 + 1
+    assert networks[1].count_params() > 2 * taggers[1].n_parameters - 10
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("bits", [ExactBits(), ExactBits(learn=True, ebops_weight=1e-6)])
 def test_an_exact_student_learns_as_the_float_one_does(bits: ExactBits, jets_file: JetsFile, tmp_path: Path) -> None:
