@@ -80,12 +80,12 @@ def _ranking(rows: Sequence[Row], merit: Merit, budget: Budget) -> list[Row]:
         if row["tagger"] not in chosen or _order(entry) < _order(chosen[row["tagger"]]):
             chosen[row["tagger"]] = entry
     ranked = sorted(chosen.values(), key=_order)
-    return [
-        {"place": place + 1, **entry, "ahead_of_next": merit.ahead(entry["tagger"], following["tagger"])}
-        if following is not None and entry["within"] and following["within"]
-        else {"place": place + 1, **entry, "ahead_of_next": None}
-        for place, (entry, following) in enumerate(zip(ranked, [*ranked[1:], None], strict=True))
-    ]
+    for place, entry in enumerate(ranked):
+        following = ranked[place + 1] if place + 1 < len(ranked) else entry
+        compared = following is not entry and entry["within"] and following["within"]
+        entry["place"] = place + 1
+        entry["ahead_of_next"] = merit.ahead(entry["tagger"], following["tagger"]) if compared else None
+    return ranked
 
 
 def _order(entry: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -153,7 +153,11 @@ def budget_table(comparison: Comparison) -> Table:
     """The ranking under the budget."""
     rows = []
     for row in comparison.tables["budget"]:
-        use = ABSENT if row["use_of_limit"] is None else f"{100 * row['use_of_limit']:.0f} % of {row['tightest']}"
+        use = (
+            ABSENT
+            if row["use_of_limit"] is None
+            else f"{100 * row['use_of_limit']:.4g} % of {RESOURCE_NAMES[row['tightest']].split(' ')[0]}"
+        )
         unknown = ", ".join(row["unknown"])
         verdict = "within" if row["within"] else f"unknown: {unknown}" if unknown else "over"
         ahead = ABSENT if row["ahead_of_next"] is None else measured(row["ahead_of_next"])
@@ -176,10 +180,14 @@ def verdict(comparison: Comparison) -> str:
         return f"The winner {under} is {best['tagger']}: {rejection}."
     if best["use_of_limit"] is None or best["unknown"]:
         return f"Nothing is known to keep {limits}; the nearest is {best['tagger']}, with unknown numbers."
-    excess = f"{100 * best['use_of_limit']:.0f} % of the {RESOURCE_NAMES[best['tightest']]} limit"
-    return f"Nothing keeps {limits}; the nearest is {best['tagger']} at {excess}: {rejection}."
+    use = _amount(best["tightest"], best[best["tightest"]])
+    return f"Nothing keeps {limits}; the nearest is {best['tagger']} with {use}: {rejection}."
 
 
 def _limits_text(budget: Mapping[str, Any]) -> str:
-    limits = [f"{budget[key]:,g} {RESOURCE_NAMES[key]}" for key in RESOURCE_NAMES if budget.get(key) is not None]
-    return ", ".join(limits).replace("latency (ns)", "ns of latency")
+    return ", ".join(_amount(key, budget[key]) for key in RESOURCE_NAMES if budget.get(key) is not None)
+
+
+def _amount(resource: str, number: float) -> str:
+    """A number of one resource with its unit."""
+    return f"{number:,.10g} {RESOURCE_NAMES[resource]}".replace("latency (ns)", "ns of latency")
