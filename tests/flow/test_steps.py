@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from flow.project import ProjectFolder, fill_architecture
 from flow.steps import tagger_inputs, train_tagger
 from jets.dataset import JetsWriter
 from jets.errors import ConfigError, InputError
+from models.registry import ARCHITECTURE_NAMES
 from models.tagger import Tagger
 from tests.synthetic import synthetic_jets
 
@@ -80,3 +82,12 @@ def test_a_key_deep_in_a_preset_is_replaced_alone(tmp_path: Path) -> None:
     teacher = "architecture: omnijet, preset: published, config: {tokenizer: {codebook: 2048}}"
     config = fill_architecture(project(tmp_path, teacher).config.teacher, "project.yaml")
     assert (config.tokenizer.codebook, config.tokenizer.width, config.blocks) == (2048, 128, 3)
+
+
+TEACHERS = (Path(__file__).parents[2] / "docs/teachers.md").read_text()
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", TEACHERS, flags=re.S))
+def test_a_teacher_section_of_the_documentation_can_be_used(block: str, tmp_path: Path) -> None:
+    (tmp_path / "project.yaml").write_text(f"jets: {{sample: top_qcd}}\n{block}")
+    assert ProjectFolder.load(tmp_path).config.teacher.architecture in ARCHITECTURE_NAMES
