@@ -152,8 +152,24 @@ def _project_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     report.add_argument("project", type=Path, help="folder with a project.yaml")
     report.add_argument("--readme", type=Path, help="put the main table between this file's report marks")
     report.add_argument("--save", action="store_true", help="keep report.json in the project's folder, for git")
+    _compare_verb(verbs)
     doctor = verbs.add_parser("doctor", help="tell which tools are here, and what the missing ones would add")
     doctor.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _compare_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    compare = verbs.add_parser("compare", help="measure several taggers on the same test jets, on one page")
+    compare.add_argument(
+        "taggers", nargs="+", metavar="TAGGER", help="folder of a tagger or a project, or PROJECT:MODEL; also NAME=…"
+    )
+    compare.add_argument("--out", type=Path, required=True, help="folder of the page, JSON, tables and plots")
+    compare.add_argument("--jets", type=Path, help="jets file (default: that of the first project)")
+    compare.add_argument("--config", type=Path, metavar="YAML", help="keys of docs/comparison.md")
+    compare.add_argument("--jet-rate-khz", type=float, metavar="KHZ", help="rate of background jets before the tagger")
+    compare.add_argument("--rate-budget-khz", type=float, metavar="KHZ", help="rate that the tagger may let through")
+    compare.add_argument("--lut", type=int, metavar="N", help="budget of look-up tables")
+    compare.add_argument("--dsp", type=int, metavar="N", help="budget of DSP slices")
+    compare.add_argument("--latency-ns", type=float, metavar="NS", help="budget of latency")
 
 
 if __name__ == "__main__":

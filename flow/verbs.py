@@ -209,6 +209,27 @@ def report(options: argparse.Namespace) -> None:
         raise InputError("the project has no report yet", folder, f"make it with `tagware run {project.folder}`")
 
 
+def compare(options: argparse.Namespace) -> None:
+    """`tagware compare`."""
+    from flow.comparing import find_candidates, find_jets
+    from hls.comparison import CompareConfig
+    from hls.comparison import compare as run
+    from hls.comparison.tables import summary_table, verdict
+
+    start_keras()
+    given = {"jet_rate_khz": options.jet_rate_khz, "rate_budget_khz": options.rate_budget_khz}
+    limits = {"lut": options.lut, "dsp": options.dsp, "latency_ns": options.latency_ns}
+    chosen = read_yaml(options.config) if options.config else {}
+    chosen |= {key: value for key, value in given.items() if value is not None}
+    config = fill(CompareConfig, chosen, options.config or "tagware compare")
+    budget = dataclasses.replace(config.budget, **{key: value for key, value in limits.items() if value is not None})
+    config = dataclasses.replace(config, budget=budget)
+    candidates = find_candidates(options.taggers)
+    comparison = run(candidates, options.jets or find_jets(options.taggers), config, options.out)
+    _say("\n".join([summary_table(comparison).text(), "", verdict(comparison)]))
+    _say(f"comparison: {options.out / 'comparison.html'}")
+
+
 def doctor(options: argparse.Namespace) -> int:
     """`tagware doctor`."""
     from flow.doctor import examine
