@@ -31,7 +31,7 @@ SUMS = ("gate_sum", "candidate_sum")
 class ExactBits:
     """Width of every tensor as (total, integer), the convention of ap_fixed: the sign is one of the integer bits.
 
-    On the test split of the packaged top/QCD jets, trained with the labels alone (one seed), a 20x6 GRU had AUC .9536 in
+    On the test split of the packaged top/QCD jets, trained with labels alone (one seed), a 20x6 GRU had AUC .9536 in
     float, .9539 with the defaults at 84,200 EBOPs and .9526 at 24,300 with `learn` (all ± .0013; cell counted once).
 
     Attributes:
