@@ -84,15 +84,15 @@ def _outputs(jets: Jets, upstream: Folders) -> Iterator[tuple[str, NDArray[np.fl
             if stage in upstream:
                 yield f"{name}_{kind}", Tagger.load(upstream[stage] / kind).predict(jets)
     yield "csim", load_outputs(upstream["csim"] / FIRMWARE, jets.ids)
-    if "cosim" in upstream:
-        yield "rtl", _rtl_outputs(upstream, len(jets))
+    if "cosim" in upstream and len(simulated := _rtl_outputs(upstream)) >= len(jets):
+        yield "rtl", simulated[: len(jets)]  # fewer where `cosim: {n_jets: …}` limits them
 
 
-def _rtl_outputs(upstream: Folders, n_jets: int) -> NDArray[np.float32]:
-    """The logits (n_jets, n_outputs) that the simulated RTL gave for the test jets, the first of its vectors."""
+def _rtl_outputs(upstream: Folders) -> NDArray[np.float32]:
+    """The logits (n_vectors, n_outputs) that the simulated RTL gave; the test jets are the first of its vectors."""
     from hls.rtl.design import Design
 
-    codes = np.load(upstream["cosim"] / COSIM / "outputs.npy", allow_pickle=False)[:n_jets]
+    codes = np.load(upstream["cosim"] / COSIM / "outputs.npy", allow_pickle=False)
     elements = Design.load(upstream["rtl"] / DESIGN).output.elements
     return np.asarray(codes * [2.0**-element.fraction_bits for element in elements], np.float32)
 

@@ -35,7 +35,6 @@ compress:
   distil: {float_epochs: 2, quantized_epochs: 1}
   control: true
 hls: {name: tiny}
-cosim: {n_jets: 600}
 synth: null
 vendor: [{tool: vivado, design: rtl, steps: [synthesis]}]
 """
@@ -52,6 +51,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.append(synthetic_jets(3000))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{MOCK_TOOLS}{os.pathsep}{os.environ['PATH']}")
+        patch.setenv("FAKE_LOG", str(folder / "calls"))
         assert tagware.main(["run", str(folder)]) == 0
     return folder
 
@@ -68,10 +68,11 @@ def test_the_report_is_complete_and_the_firmware_equals_the_student(project: Pat
 
 def test_the_rtl_equals_the_csim_and_a_tool_says_what_it_costs(project: Path) -> None:
     report = Report.load(project / "build/report/report.json")
-    assert report.exactness["csim_vs_rtl"] == {"n_vectors": 600, "n_mismatch": 0}
+    assert report.exactness["csim_vs_rtl"]["n_mismatch"] == 0
+    assert report.exactness["csim_vs_rtl"]["n_vectors"] > report.jets["n_test"] + 2000
     assert report.physics["rtl"] == report.physics["csim"]
     counts = report.hardware_of("rtl")[0]
-    assert counts["tool"] == "Vivado" and counts["latency_cycles"] > 6
+    assert counts["tool"] == "vivado" and counts["latency_cycles"] > 6
     shown = (project / "build/report/report.html").read_text()
     assert f"{counts['lut']:,} LUT" in shown and "RTL simulation against the C simulation: equal bit for bit" in shown
 
