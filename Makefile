@@ -32,12 +32,14 @@ format: setup
 
 setup: $(VENV)/.installed
 
-# torch first and alone: a range that another package brings could pull in a build of several GB.
+# torch first and alone: a range that another package brings could pull in a build of several GB. omnilearned alone:
+# its network needs no more than these, the package asks for many others.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "tagware needs Python 3.11: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
 	$(PIP) --editable '.[simulate,rtl,dev]'
+	$(PIP) --no-deps omnilearned einops torchdiffeq
 	touch $@
 
 clean:

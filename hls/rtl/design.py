@@ -71,7 +71,8 @@ class Design:
     The top module has the ports clk, rst (synchronous, active high), in_valid, in_ready, in_data, out_valid,
     out_ready, out_data (`interface` "handshake"), or aclk, aresetn, s_axis_{tvalid,tready,tdata,tlast},
     m_axis_{tvalid,tready,tdata,tlast} ("axi4stream", `beats` transfers of a jet at the input and `output_beats` at the
-    output, each of the bus cut into equal parts and padded to whole bytes). A transfer happens on a rising edge with valid and ready high.
+    output, each of the bus cut into equal parts and padded to whole bytes). A transfer happens on a rising edge with
+    valid and ready high.
 
     Attributes:
         language: "verilog" or "vhdl".
