@@ -61,8 +61,15 @@ def reference(cell: Any, jets: Jets) -> Tagger:
     return tagger_of(cell, network, config, jets)
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
-@pytest.mark.parametrize("make", [keras_student, reference])
+@pytest.mark.parametrize(
+    ("make", "cell"),
+    [
+        (keras_student, "lstm"),
+        (reference, "gru"),
+        pytest.param(keras_student, "gru", marks=pytest.mark.long),
+        pytest.param(reference, "lstm", marks=pytest.mark.long),
+    ],
+)
 def test_a_float_network_keeps_its_decisions(make: Any, cell: str, jets: Jets, tmp_path: Path) -> None:
     before = make(cell, jets)
     after = import_exact(before)

@@ -144,6 +144,7 @@ def test_a_distilled_exact_student_learns_says_its_types_and_is_read_back_withou
     assert run_python(code) == "ExactGRU False"
 
 
+@pytest.mark.long
 def test_bits_that_cost_are_taken_away_until_weights_vanish(features: np.ndarray[Any, Any]) -> None:
     import tensorflow as tf
 
