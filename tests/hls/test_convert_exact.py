@@ -143,8 +143,13 @@ def test_wide_types_cost_the_limit_zero() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("config", [HlsConfig(), HlsConfig(backend="Vivado", static_recurrent=False)])
-@pytest.mark.parametrize("options", [{"skip_padding": True}, {"go_backwards": True, "return_sequences": True}])
+@pytest.mark.parametrize(
+    ("config", "options"),
+    [
+        (HlsConfig(backend="Vivado"), {"skip_padding": True}),
+        (HlsConfig(static_recurrent=False), {"go_backwards": True, "return_sequences": True}),
+    ],
+)
 @pytest.mark.parametrize(("cell", "kind"), EVERY_CELL)
 def test_every_cell_and_option_equals_keras(
     cell: str, kind: dict[str, Any], options: dict[str, Any], config: HlsConfig, tmp_path: Path
