@@ -29,13 +29,13 @@ def decision_plots(comparison: Comparison) -> Iterator[Plot]:
             yield Plot(f"{variable}-{number}", title, (4.4, 5.2), partial(_bins, comparison, signal, variable))
         if comparison.rows("agreement_bins", signal=signal):
             title = f"Decisions on {signal} that differ"
-            yield Plot(f"agreement-{number}", title, (8.4, 3.8), partial(_agreement, comparison, signal))
+            yield Plot(f"agreement-{number}", title, (9.4, 3.6), partial(_agreement, comparison, signal))
         if comparison.rows("robustness", signal=signal):
             title = f"Shift of the rejection of {signal}"
-            yield Plot(f"robustness-{number}", title, (7.4, 4.2), partial(_robustness, comparison, signal))
+            yield Plot(f"robustness-{number}", title, (6.2, 4.0), partial(_robustness, comparison, signal))
         if comparison.rows("bit_flips", signal=signal):
             title = f"Decisions on {signal} changed by a flipped bit"
-            yield Plot(f"bit-flips-{number}", title, (5.0, 4.0), partial(_bit_flips, comparison, signal))
+            yield Plot(f"bit-flips-{number}", title, (4.4, 4.0), partial(_bit_flips, comparison, signal))
 
 
 def _turn_on(comparison: Comparison, signal: str, figure: Figure) -> None:
@@ -79,10 +79,9 @@ def _agreement(comparison: Comparison, signal: str, figure: Figure) -> None:
                 label = f"{literal(tagger)}, {jets}"
                 axis.errorbar(x, values, errors, marker=marker(comparison, tagger), markersize=4, label=label, **style)
         axis.set_xlabel(AXES[variable])
-        axis.set_ylim(bottom=0)
-    headroom(panels[0], 0.35)
+    panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("Fraction of decisions that differ")
-    panels[0].legend(loc="upper left", ncols=2, fontsize=7.5)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
 
 
 def _robustness(comparison: Comparison, signal: str, figure: Figure) -> None:

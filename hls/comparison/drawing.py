@@ -48,6 +48,7 @@ class Plot:
         with canvas(*self.size) as figure:
             self.draw(figure)
             figure.savefig(folder / f"{self.name}.png", dpi=PNG_DPI, metadata={"Software": None})
+            figure.set_layout_engine("none")  # found once, it holds for both files
             text = svg(figure, self.name)
         (folder / f"{self.name}.svg").write_text(text)
         return text

@@ -24,7 +24,7 @@ def hardware_plots(comparison: Comparison) -> Iterator[Plot]:
     for resource in AXES:
         if any(row[resource] is not None for row in comparison.tables["hardware"]):
             title = f"Rejection against {resource}"
-            yield Plot(f"pareto-{resource}", title, (4.6, 4.2), partial(_pareto, comparison, resource))
+            yield Plot(f"pareto-{resource}", title, (3.45, 3.5), partial(_pareto, comparison, resource))
 
 
 def _pareto(comparison: Comparison, resource: str, figure: Figure) -> None:

@@ -22,7 +22,7 @@ def physics_plots(comparison: Comparison) -> Iterator[Plot]:
     """The plots of every signal class."""
     signals = dict.fromkeys(row["signal"] for row in comparison.tables["auc"])
     for number, signal in enumerate(signals):
-        yield Plot(f"roc-{number}", f"ROC curves of {signal}", (5.4, 5.2), partial(_roc, comparison, signal))
+        yield Plot(f"roc-{number}", f"ROC curves of {signal}", (5.2, 5.0), partial(_roc, comparison, signal))
         yield Plot(
             f"rate-threshold-{number}",
             f"Trigger rate against the threshold on {signal}",

@@ -57,16 +57,17 @@ def _both(number: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def summary_table(comparison: Comparison) -> Table:
-    """One row a tagger: accuracy, rejection at the working point, and what its firmware costs."""
-    point = comparison.config["working_point"]
-    header = ("Tagger", "Accuracy", f"1/ε_B at {point:g}", "Difference", "Latency (ns)", "LUT", "DSP", "Kind")
+    """One row a tagger: accuracy, rejection at the working point, and its cost as it keeps the budget best."""
+    physics = ("Tagger", "Accuracy", f"1/ε_B at {comparison.config['working_point']:g}", "Difference")
+    header = (*physics, "Latency (ns)", "LUT", "DSP", "Kind") if comparison.tables["hardware"] else physics
     rows = []
     for name in comparison.names:
         accuracy = measured(comparison.rows("accuracy", tagger=name)[0]["accuracy"])
         rejection = _both(comparison.rows("merit", tagger=name)[0]["rejection"])
-        built = next(iter(comparison.rows("hardware", tagger=name)), None)
-        cost = ("", "", "", "") if built is None else (*_resources(built), KIND_NAMES[built["kind"]])
-        rows.append((name, accuracy, *rejection, *cost))
+        built = comparison.rows("budget", tagger=name)
+        kinds = [KIND_NAMES[row["kind"]] for row in comparison.rows("hardware", tagger=name)]
+        cost = (*_resources(built[0]), kinds[0]) if built else ("", "", "", "")
+        rows.append((name, accuracy, *rejection, *cost)[: len(header)])
     return Table(header, tuple(rows))
 
 
