@@ -50,6 +50,7 @@ def test_csim_interpreter_and_verilog_agree_for_interleaved_jets_in_beats_with_a
     assert result.interval_cycles == traced.design.interval_cycles
 
 
+@pytest.mark.ghdl
 @pytest.mark.parametrize("interface", ["handshake", "axi4stream"])
 def test_vhdl_agrees_with_csim_too(interface: str, gru: Firmware, tmp_path: Path) -> None:
     beats = 1 if interface == "handshake" else 3

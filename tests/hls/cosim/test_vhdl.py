@@ -14,6 +14,8 @@ from hls.tools import Tool
 from jets.errors import ToolFailed, ToolNotFound
 from tests.hls.cosim.small_designs import FOLDER, pairs, sum_difference
 
+pytestmark = pytest.mark.ghdl
+
 
 def vhdl_design(**changes: Any) -> Design:
     files = {f"{name}.vhd": (FOLDER / f"{name}.vhd").read_text() for name in ("sum_difference", "stage")}

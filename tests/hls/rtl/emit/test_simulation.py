@@ -18,6 +18,8 @@ from hls.rtl.emit import emit
 from tests.hls.rtl.emit.simulation import answers, edited, random_codes, run, simulate
 from tests.hls.rtl.emit.small_circuits import DATA, Cell, feed_forward, recurrence, recurrent, tagger, wires
 
+pytestmark = pytest.mark.ghdl
+
 DESIGNS = Path(__file__).parent / "designs"
 SEQUENCES = Cell(n_steps=5, sequences=True)
 
