@@ -112,7 +112,12 @@ class Scored:
 
     def is_background(self, signal: int) -> NDArray[np.bool_]:
         """(n_jets,): whether a jet is of any background class of the signal."""
-        return np.isin(self.scores.labels, next(iter(self.backgrounds(signal).values())))
+        return self._backgrounds[signal]
+
+    @cached_property
+    def _backgrounds(self) -> dict[int, NDArray[np.bool_]]:
+        whole = {signal: next(iter(self.backgrounds(signal).values())) for signal in self.signals}
+        return {signal: np.isin(self.scores.labels, labels) for signal, labels in whole.items()}
 
     def discriminant(self, tagger: str, signal: int) -> Floats:
         """ln(p / (1 - p)) of the signal class, (n_jets,)."""

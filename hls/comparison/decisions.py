@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,16 @@ from hls.comparison.candidates import Scored
 from hls.comparison.config import CompareConfig
 from hls.comparison.cuts import Cut
 from hls.comparison.performance import Row, Tables
-from hls.comparison.replicas import Cells, Floats, effective_number, efficiency, fraction, number, rejection
+from hls.comparison.replicas import (
+    Cells,
+    Floats,
+    effective_number,
+    effective_numbers,
+    efficiency,
+    fraction,
+    number,
+    rejection,
+)
 from jets.metrics import jensen_shannon, jensen_shannon_floor
 
 BINNED = ("pt_gev", "eta", "n_constituents")
@@ -93,10 +103,8 @@ class Decisions:
         counts, first = sums["bins", cut, name], sums["bins", self._first(cut), name]
         passing = fraction(counts[..., 1], counts.sum(axis=-1))
         other = None if cut.tagger == self.scored.taggers[0] else fraction(first[..., 1], first.sum(axis=-1))
-        truth, background = self.scored.scores.labels == cut.signal, self.scored.is_background(cut.signal)
+        n = self._effective[cut.signal, name]
         for place, (low, high) in enumerate(pairwise(self.edges[name])):
-            inside = self._bins[name] == place
-            n = [effective_number(self.scored.weights[inside & chosen]) for chosen in (background, truth)]
             compared = [None if other is None else other[:, label, place] for label in (0, 1)]
             yield {
                 **self._key(cut),
@@ -105,8 +113,8 @@ class Decisions:
                 "variable": name,
                 "low": float(low),
                 "high": float(high),
-                "signal_efficiency": efficiency(passing[:, 1, place], n[1], compared[1]),
-                "rejection": rejection(passing[:, 0, place], n[0], compared[0]),
+                "signal_efficiency": efficiency(passing[:, 1, place], n[1, place], compared[1]),
+                "rejection": rejection(passing[:, 0, place], n[0, place], compared[0]),
             }
 
     def _sculpting_row(self, sums: Mapping[Any, Floats], cut: Cut) -> Row:
@@ -136,9 +144,11 @@ class Decisions:
     def _agreement_rows(self, sums: Mapping[Any, Floats], cut: Cut) -> Iterator[Row]:
         """The fraction of jets on which the decision is not the first tagger's."""
         counts = sums["agreement", cut, AGREEMENT_BINNED[0]].sum(axis=2)
-        for jets, chosen in (("all", [0, 1]), ("signal", [1]), ("background", [0])):
-            some = counts[:, chosen].sum(axis=1)
-            n = self._n_effective(cut, chosen)
+        truth, background = self.scored.scores.labels == cut.signal, self.scored.is_background(cut.signal)
+        groups = {"all": ([0, 1], truth | background), "signal": ([1], truth), "background": ([0], background)}
+        for jets, (labels, chosen) in groups.items():
+            some = counts[:, labels].sum(axis=1)
+            n = effective_number(self.scored.weights[chosen])
             differing = efficiency(fraction(some[:, 1], some.sum(axis=1)), n)
             yield {**self._key(cut), "jets": jets, "differing": differing}
 
@@ -148,15 +158,20 @@ class Decisions:
         differing = fraction(counts[..., 1], counts.sum(axis=-1))
         for label, jets in ((1, "signal"), (0, "background")):
             for place, (low, high) in enumerate(pairwise(self.edges[name])):
-                n = self._n_effective(cut, [label], self._bins[name] == place)
+                n = self._effective[cut.signal, name][label, place]
                 row = {"jets": jets, "variable": name, "low": float(low), "high": float(high)}
                 yield {**self._key(cut), **row, "differing": efficiency(differing[:, label, place], n)}
 
-    def _n_effective(self, cut: Cut, labels: list[int], inside: NDArray[np.bool_] | bool = True) -> float:
-        """The effective number of background (0) and signal (1) jets inside a bin."""
-        truth = self.scored.scores.labels == cut.signal
-        chosen = np.isin(truth, np.array(labels, bool)) & (truth | self.scored.is_background(cut.signal)) & inside
-        return effective_number(self.scored.weights[chosen])
+    @cached_property
+    def _effective(self) -> dict[tuple[int, str], Floats]:
+        """The effective number of background (0) and signal (1) jets in the bins of a variable, (2, n_bins)."""
+        numbers = {}
+        for signal in self.scored.signals:
+            truth, background = self.scored.scores.labels == signal, self.scored.is_background(signal)
+            for name in BINNED:
+                cells = Cells.of((truth, 2), (self._bins[name], self._n(name)), counts=truth | background)
+                numbers[signal, name] = effective_numbers(self.scored.weights, cells)
+        return numbers
 
 
 def bin_edges(values: NDArray[Any], n_bins: int) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hls.comparison.comparison import Comparison
-from hls.plots import canvas, svg
+from hls.plots import canvas, literal, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,7 +87,7 @@ def draw_points(axis: Axes, comparison: Comparison, tagger: str, rows: Sequence[
     style = {"color": look(comparison, tagger)["color"], "marker": marker(comparison, tagger), "markersize": 4.5}
     bound = np.array([bool(row[key].get("is_lower_bound")) for row in rows])
     shown = ~bound
-    axis.errorbar(x[shown], values[shown], errors[shown], linestyle="", elinewidth=1, label=tagger, **style)
+    axis.errorbar(x[shown], values[shown], errors[shown], linestyle="", elinewidth=1, label=literal(tagger), **style)
     if bound.any():
         height = 0.25 * values[bound]
         axis.errorbar(x[bound], values[bound], height, linestyle="", lolims=True, elinewidth=1, **style)

@@ -150,6 +150,14 @@ def upper_limit(n: float) -> float:
 
 def effective_number(weights: NDArray[Any]) -> float:
     """The number of unweighted jets with the relative error of these (Kish 1965): (sum w)^2 / sum w^2."""
-    values = np.asarray(weights, np.float64)
-    squares = float((values**2).sum())
-    return float(values.sum()) ** 2 / squares if squares > 0 else 0.0
+    return float(effective_numbers(weights, Cells.of((np.zeros(len(weights)), 1)))[0])
+
+
+def effective_numbers(weights: NDArray[Any], cells: Cells) -> Floats:
+    """`effective_number` of the jets in every cell of a histogram; 0 in empty ones."""
+    inside = cells.index != NOWHERE
+    index, values = cells.index[inside], np.asarray(weights, np.float64)[inside]
+    size = int(np.prod(cells.shape))
+    total, squares = (np.bincount(index, power, size) for power in (values, values**2))
+    numbers: Floats = np.divide(total**2, squares, out=np.zeros(size), where=squares > 0)
+    return numbers.reshape(cells.shape)

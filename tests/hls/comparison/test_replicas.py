@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from hls.comparison import replicas
-from hls.comparison.replicas import Cells, bootstrap, effective_number, efficiency, fraction, number, rejection
+from hls.comparison.replicas import (
+    Cells,
+    bootstrap,
+    effective_number,
+    effective_numbers,
+    efficiency,
+    fraction,
+    number,
+    rejection,
+)
 from jets.metrics import background_rejection
 
 
@@ -84,6 +93,12 @@ def test_numbers_that_are_not_known_are_null() -> None:
 def test_the_effective_number_of_equal_weights_is_the_number() -> None:
     assert effective_number(np.full(7, 3.0)) == pytest.approx(7)
     assert effective_number(np.array([1.0, 0.0])) == 1 and effective_number(np.zeros(3)) == 0
+
+
+def test_effective_numbers_are_those_of_each_cell() -> None:
+    weights, place = np.array([1.0, 3.0, 2.0, 2.0, 9.0]), np.array([0, 0, 2, 2, 1])
+    numbers = effective_numbers(weights, Cells.of((place, 4), counts=place != 1))
+    assert numbers.tolist() == [16 / 10, 0, 2, 0]
 
 
 def test_a_histogram_beyond_the_index_is_refused() -> None:
