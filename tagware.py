@@ -146,6 +146,7 @@ def _project_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     run = verbs.add_parser("run", help="bring every stage of a project up to date")
     run.add_argument("project", type=Path, help="folder with a project.yaml")
     run.add_argument("--until", metavar="STAGE", help="stop after this stage")
+    run.add_argument("--place-and-route", action="store_true", help="with nextpnr, too, which takes minutes to hours")
     status = verbs.add_parser("status", help="tell which stages of a project are up to date")
     status.add_argument("project", type=Path, help="folder with a project.yaml")
     report = verbs.add_parser("report", help="show a project's saved report and render it again")

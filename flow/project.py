@@ -141,6 +141,11 @@ class ProjectFolder:
         """Where its stages live."""
         return self.folder / "build"
 
+    def with_place_and_route(self) -> ProjectFolder:
+        """The same project with the synthesis stage placing and routing, too, which takes minutes to hours."""
+        synth = dataclasses.replace(self.config.synth or SynthConfig(), place_and_route=True)
+        return dataclasses.replace(self, config=dataclasses.replace(self.config, synth=synth))
+
     @staticmethod
     def load(folder: str | Path) -> ProjectFolder:
         """Read `project.yaml` in `folder` (or the YAML file itself).

@@ -167,6 +167,8 @@ def run(options: argparse.Namespace) -> None:
     from hls.csim import find_compiler
 
     project = ProjectFolder.load(options.project)
+    if options.place_and_route:
+        project = project.with_place_and_route()
     runner = Runner(stages(project), project.build)
     if any(state.state != "fresh" for state in runner.states() if state.name in ("convert", "csim")):
         find_compiler()  # rather now than after the training
