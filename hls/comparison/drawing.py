@@ -55,15 +55,16 @@ class Plot:
 
 
 def look(comparison: Comparison, tagger: str) -> dict[str, Any]:
-    """Colour and line style of a tagger, the first ones on top of wider lines below."""
+    """Colour and line style of a tagger; past the eighth a colour comes again with another line."""
     place = comparison.names.index(tagger)
-    color, linestyle, _ = LOOKS[place % len(LOOKS)]
-    return {"color": color, "linestyle": linestyle, "linewidth": 1.6}
+    style = LOOKS[(place + place // len(LOOKS)) % len(LOOKS)][1]
+    return {"color": LOOKS[place % len(LOOKS)][0], "linestyle": style, "linewidth": 1.6}
 
 
 def marker(comparison: Comparison, tagger: str) -> str:
-    """The marker of a tagger."""
-    return LOOKS[comparison.names.index(tagger) % len(LOOKS)][2]
+    """The marker of a tagger, with another colour past the eighth."""
+    place = comparison.names.index(tagger)
+    return LOOKS[(place + place // len(LOOKS)) % len(LOOKS)][2]
 
 
 def column(rows: Sequence[Row], key: str) -> tuple[Floats, Floats]:

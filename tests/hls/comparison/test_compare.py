@@ -21,6 +21,7 @@ import pytest
 
 from hls.compare import Scores
 from hls.comparison import Budget, Candidate, CompareConfig, Comparison, compare, render_comparison
+from hls.comparison.drawing import look, marker
 from hls.comparison.tables import csv_text, summary_table, verdict
 from hls.report import Report
 from jets.config import fill
@@ -311,6 +312,14 @@ def test_a_damaged_comparison_is_refused_by_path(
     with pytest.raises(LayoutError, match=message):
         render_comparison(tmp_path)
     assert [item.name for item in tmp_path.iterdir()] == ["comparison.json"]
+
+
+def test_no_two_taggers_look_alike_with_or_without_colour(made: Path) -> None:
+    comparison = Comparison.load(made)
+    many = dataclasses.replace(comparison, taggers=[{"name": f"tagger {place}"} for place in range(16)])
+    looks = [(look(many, name)["color"], str(look(many, name)["linestyle"]), marker(many, name)) for name in many.names]
+    assert len(set(looks)) == 16
+    assert len({line for _, line, _ in looks[:8]}) == len({sign for _, _, sign in looks[:8]}) == 8
 
 
 def test_nothing_to_render_is_said(tmp_path: Path) -> None:
