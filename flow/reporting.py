@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def _firmware_sections(upstream: Folders) -> dict[str, Any]:
         exactness |= {"csim_vs_rtl": CosimResult.load(upstream["cosim"] / COSIM / "cosim.json").exactness()}
     if "synth" in upstream:
         rows = Synthesis.load(upstream["synth"] / SYNTHESIS / "synthesis.json").hardware
-        hardware += [{"design": "rtl", **row} for row in rows]
+        hardware += [{"design": "rtl", **asdict(row)} for row in rows]
     for folder in upstream.values():
         if (folder / ROWS).is_file():
             hardware += read_json(folder / ROWS)

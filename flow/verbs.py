@@ -146,7 +146,7 @@ def synth(options: argparse.Namespace) -> None:
         chosen = {**chosen, "place_and_route": True}
     config = fill(SynthConfig, chosen, f"{options.config or 'tagware synth'}: synth")
     synthesis = synthesize_rtl(options.design, config, options.out, options.firmware)
-    _say(json.dumps(synthesis.hardware, indent=2))
+    _say(json.dumps([dataclasses.asdict(row) for row in synthesis.hardware], indent=2))
 
 
 def vendor(options: argparse.Namespace) -> None:

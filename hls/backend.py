@@ -203,5 +203,6 @@ def _cosim_report(result: CosimResult) -> dict[str, Any]:
 
 def _synthesis_report(synthesis: Synthesis) -> dict[str, Any]:
     row = synthesis.hardware[0]
-    counts = {"LUT": row["lut"], "FF": row["ff"], "DSP48E": row["dsp"], "BRAM_18K": row["bram"], "URAM": 0}
-    return {**counts, "Tool": f"{row['tool']} {row['tool_version']}", "Hardware": list(synthesis.hardware)}
+    counts = {"LUT": row.lut, "FF": row.ff, "DSP48E": row.dsp, "BRAM_18K": row.bram, "URAM": 0}
+    rows = [dataclasses.asdict(each) for each in synthesis.hardware]
+    return {**counts, "Tool": f"{row.tool} {row.tool_version}", "Hardware": rows}

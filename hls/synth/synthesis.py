@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hls.hardware import HardwareRow
 from hls.synth.config import FAMILIES
 from hls.synth.resources import Resources, UnitResources
 from hls.synth.timing import Timing
@@ -109,7 +110,7 @@ class Synthesis:
     checks: tuple[NetlistCheck, ...] = ()
 
     @property
-    def hardware(self) -> tuple[dict[str, Any], ...]:
+    def hardware(self) -> tuple[HardwareRow, ...]:
         """Rows for the section `hardware` of a report: counts, the estimated clock, and what was placed and routed."""
         rows = []
         for mapped in self.mapped:
@@ -148,17 +149,16 @@ class Synthesis:
         except (ConfigError, TypeError) as error:
             raise LayoutError(f"is not a result of synthesis ({error})", path, "synthesize again") from None
 
-    def _row(self, **content: Any) -> dict[str, Any]:
-        return {
-            "clock_ns": self.clock_ns,
-            "latency_cycles": self.latency_cycles,
-            "initiation_interval": math.ceil(self.interval_cycles),
-            "latency_ns": self.latency_cycles * self.clock_ns,
-            "fmax_mhz": None,
+    def _row(self, **content: Any) -> HardwareRow:
+        return HardwareRow(
+            clock_ns=self.clock_ns,
+            latency_cycles=self.latency_cycles,
+            initiation_interval=math.ceil(self.interval_cycles),
+            latency_ns=self.latency_cycles * self.clock_ns,
             **content,
-        }
+        )
 
-    def _counts(self, mapped: Mapped) -> dict[str, Any]:
+    def _counts(self, mapped: Mapped) -> HardwareRow:
         found = mapped.resources
         return self._row(
             tool="Yosys",
@@ -172,23 +172,23 @@ class Synthesis:
             note=_note(mapped),
         )
 
-    def _estimate(self, mapped: Mapped, timing: Timing) -> dict[str, Any]:
-        return {
-            **self._counts(mapped),
-            "tool": "tagware timing",
-            "tool_version": None,
-            "fmax_mhz": timing.fmax_mhz,
-            "kind": "estimate",
-            "note": "longest path of Yosys' netlist with published delays of UltraScale+ -2 and typical nets, before "
+    def _estimate(self, mapped: Mapped, timing: Timing) -> HardwareRow:
+        return replace(
+            self._counts(mapped),
+            tool="tagware timing",
+            tool_version=None,
+            fmax_mhz=timing.fmax_mhz,
+            kind="estimate",
+            note="longest path of Yosys' netlist with published delays of UltraScale+ -2 and typical nets, before "
             "placement (docs/synthesis.md)",
-        }
+        )
 
     def _part(self, mapped: Mapped) -> str | None:
         """The design's part where the family is its own."""
         ultrascale_plus = self.part.lower().startswith(("xcvu", "xcku", "xczu", "xcau", "xck26", "xcu"))
         return self.part if ultrascale_plus == (mapped.family == ULTRASCALE_PLUS) else None
 
-    def _placed(self, routed: Routed) -> dict[str, Any]:
+    def _placed(self, routed: Routed) -> HardwareRow:
         what = "4-input look-up tables, shift registers around the design included"
         return self._row(
             tool="nextpnr-ecp5",

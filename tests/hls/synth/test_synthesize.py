@@ -1,7 +1,7 @@
 import json
 import logging
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +65,10 @@ def test_rows_follow_the_schema_of_the_report(done):
     rows = Draft202012Validator({"$ref": "#/$defs/hardware", "$defs": schema["$defs"]})
     hardware = done[1].hardware
     for row in hardware:
-        rows.validate(row)
-    assert [row["kind"] for row in hardware] == ["synthesis", "estimate", "place_and_route"]
-    assert [row["part"] for row in hardware] == ["xcvu13p-flga2577-2-e"] * 2 + ["LFE5UM5G-85F-8BG756C"]
-    assert all(row["latency_ns"] == 10.0 and row["initiation_interval"] == 1 for row in hardware)
+        rows.validate(asdict(row))
+    assert [row.kind for row in hardware] == ["synthesis", "estimate", "place_and_route"]
+    assert [row.part for row in hardware] == ["xcvu13p-flga2577-2-e"] * 2 + ["LFE5UM5G-85F-8BG756C"]
+    assert all(row.latency_ns == 10.0 and row.initiation_interval == 1 for row in hardware)
 
 
 def test_results_come_back_from_their_file(done):
@@ -191,10 +191,10 @@ def place_with_fake(folder, monkeypatch, ending):
 def test_a_design_that_does_not_fit_has_its_row_without_a_clock(mapped_folder, monkeypatch):
     synthesis = place_with_fake(mapped_folder, monkeypatch, "too_large")
     row = synthesis.hardware[-1]
-    assert (row["kind"], row["fmax_mhz"], row["ff"]) == ("place_and_route", None, 90001)
-    assert row["note"].startswith("does not fit the largest ECP5")
-    assert synthesis.hardware[1]["kind"] == "estimate"
-    assert synthesis.hardware[1]["fmax_mhz"] > 0
+    assert (row.kind, row.fmax_mhz, row.ff) == ("place_and_route", None, 90001)
+    assert row.note.startswith("does not fit the largest ECP5")
+    assert synthesis.hardware[1].kind == "estimate"
+    assert synthesis.hardware[1].fmax_mhz > 0
 
 
 def test_a_nextpnr_that_fails_otherwise_is_an_error(mapped_folder, monkeypatch):
