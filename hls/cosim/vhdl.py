@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import graphlib
 import os
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +13,13 @@ from hls.cosim.packing import Words, ports
 from hls.cosim.simulator import Observed, Plan, parse_run
 from hls.rtl.design import Design
 from hls.tools import Program, Tool, execute, find, run
+from hls.tools.sources import vhdl_in_order
 from jets.errors import ToolNotFound
 
 GHDL = Program("ghdl", "apt install ghdl")
 NVC = Program("nvc", "from https://www.nickg.me.uk/nvc")
 TEMPLATES = Path(__file__).parent / "vhdl"
 LIBRARY = "design"
-
-_DECLARED = re.compile(r"^\s*(?:entity|package)\s+(\w+)\s+is\b", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -126,24 +123,14 @@ def build(commands: Ghdl | Nvc, design: Design, folder: Path, trace: bool, timeo
         ToolFailed: it does not compile; names the log.
     """
     library = folder.absolute() / f"{commands.name.lower()}-{design.digest[:16]}"
-    sources = {name: text for name, text in design.files.items() if name.endswith((".vhd", ".vhdl"))}
+    sources = vhdl_in_order(design.files)
     shutil.rmtree(library, ignore_errors=True)
-    for name, text in sources.items():
+    for name in sources:
         path = library / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    run(commands.analyse(in_order(sources), library), library, folder.absolute() / "analysis.log", timeout_s)
+        path.write_text(design.files[name])
+    run(commands.analyse(sources, library), library, folder.absolute() / "analysis.log", timeout_s)
     return VhdlDesign(commands, design, library, trace)
-
-
-def in_order(sources: dict[str, str]) -> list[str]:
-    """The files, each after those whose entities and packages it names."""
-    owners = {unit.lower(): name for name, text in sources.items() for unit in _DECLARED.findall(text)}
-    needs = {
-        name: {owners[word] for word in set(re.findall(r"\w+", text.lower())) & owners.keys()} - {name}
-        for name, text in sources.items()
-    }
-    return list(graphlib.TopologicalSorter(needs).static_order())
 
 
 def _testbench(design: Design, plan: Plan) -> str:

@@ -1,4 +1,4 @@
-"""The sources of an RTL design as the vendors' tools want them: VHDL in the order of use, headers by folder."""
+"""The sources of an RTL design as tools want them: VHDL in the order of use, headers by folder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from hls.rtl.design import Design
 
 HEADERS = (".vh", ".svh")
 VHDL = ".vhd"
-DEFINED = re.compile(rb"^\s*(?:entity|package)\s+(\w+)\s+is\b", re.IGNORECASE | re.MULTILINE)
-USED = re.compile(rb"\bwork\.(\w+)", re.IGNORECASE)
+DEFINED = re.compile(r"^\s*(?:entity|package)\s+(\w+)\s+is\b", re.IGNORECASE | re.MULTILINE)
+USED = re.compile(r"\bwork\.(\w+)", re.IGNORECASE)
 
 
 def source_files(design: Design) -> dict[str, bytes]:
     """The files of a design by path, VHDL after what it uses: a saved design has them by name."""
-    files = {name: text.encode() for name, text in design.files.items()}
-    return {name: files[name] for name in (*_vhdl_in_order(files), *files)}
+    return {name: design.files[name].encode() for name in (*vhdl_in_order(design.files), *design.files)}
 
 
 def header_folders(files: Mapping[str, bytes]) -> list[str]:
@@ -32,7 +31,8 @@ def cycles_of(design: Design) -> dict[str, int]:
     return {"latency_cycles": design.latency_cycles, "initiation_interval": math.ceil(design.interval_cycles)}
 
 
-def _vhdl_in_order(files: Mapping[str, bytes]) -> list[str]:
+def vhdl_in_order(files: Mapping[str, str]) -> list[str]:
+    """The VHDL among files, each after those whose entities and packages it uses."""
     vhdl = {name: text for name, text in files.items() if name.endswith(VHDL)}
     home = {unit.lower(): name for name, text in vhdl.items() for unit in DEFINED.findall(text)}
     uses = {

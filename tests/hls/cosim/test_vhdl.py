@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from hls.cosim import CosimConfig, CosimResult, cosim
-from hls.cosim.vhdl import NVC, Ghdl, Nvc, find_vhdl_simulator, in_order
+from hls.cosim.vhdl import NVC, Ghdl, Nvc, find_vhdl_simulator
 from hls.rtl.design import Design
 from hls.tools import Tool
+from hls.tools.sources import vhdl_in_order
 from jets.errors import ToolFailed, ToolNotFound
 from tests.hls.cosim.small_designs import FOLDER, pairs, sum_difference
 
@@ -65,7 +66,7 @@ def test_vhdl_with_an_error_is_a_failed_tool_with_its_log(tmp_path: Path) -> Non
 
 def test_files_are_compiled_after_those_that_they_name_whatever_their_order() -> None:
     files = dict(vhdl_design().files)
-    assert in_order(files) == in_order(dict(reversed(files.items()))) == ["stage.vhd", "sum_difference.vhd"]
+    assert vhdl_in_order(files) == vhdl_in_order(dict(reversed(files.items()))) == ["stage.vhd", "sum_difference.vhd"]
 
 
 def test_a_missing_simulator_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
