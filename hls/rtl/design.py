@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from jets.errors import ConfigError, LayoutError
 from jets.files import existing_file, read_json
 
 MANIFEST = "design.json"
+PLAIN_PATH = re.compile(r"\w+([./-]\w+)*")
 
 
 @dataclass(frozen=True)
@@ -118,16 +120,16 @@ class Design:
         """Read a design and check that every file is as it was written.
 
         Raises:
-            InputError: there is no design.json.
-            LayoutError: it is damaged, or a file is missing or was changed.
+            InputError: there is no design.json, or a file is missing.
+            LayoutError: it is damaged, or a file was changed or would lie outside the folder.
         """
         path = existing_file(Path(folder) / MANIFEST, "RTL design (design.json)")
         content = read_json(path)
         try:
-            files = {name: existing_file(path.parent / name, "RTL source").read_text() for name in content["files"]}
+            expected = dict(content["files"])
+            files = {name: _source(path.parent, name) for name in expected}
             design = fill(cls, {**content, "files": files}, path)
-            expected = content["files"]
-        except (ConfigError, KeyError, TypeError, AttributeError) as error:
+        except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise LayoutError(
                 f"is not the manifest of an RTL design ({error})", path, "emit the design again"
             ) from None
@@ -138,3 +140,13 @@ class Design:
 
     def _bytes(self) -> dict[str, bytes]:
         return {name: text.encode() for name, text in self.files.items()}
+
+
+def _source(folder: Path, name: str) -> str:
+    """The text of a file of a saved design; its name goes into the scripts of tools and the folders of others."""
+    if not PLAIN_PATH.fullmatch(name):
+        raise LayoutError(f"names a file {name!r}", folder / MANIFEST, "emit the design again")
+    try:
+        return existing_file(folder / name, "RTL source", "emit the design again").read_text()
+    except UnicodeDecodeError:
+        raise LayoutError("was changed after it was written", folder / name, "emit the design again") from None

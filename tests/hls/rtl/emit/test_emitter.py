@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -18,7 +19,7 @@ from hls.rtl.design import Design
 from hls.rtl.emit import emit
 from hls.rtl.trace import _logic
 from jets.config import fill
-from jets.errors import ConfigError, InputError
+from jets.errors import ConfigError, InputError, LayoutError
 from tests.hls.rtl.emit.small_circuits import DATA, STATE, Cell, recurrent, tagger
 
 
@@ -28,6 +29,27 @@ def test_the_same_circuit_gives_the_same_bytes(language: str, tmp_path: Path) ->
     assert designs[0].files == designs[1].files
     assert Design.load(designs[0].save(tmp_path / "rtl")) == designs[0]
     assert emit(tagger(seed=6), "tagger", RtlConfig(language)).digest != designs[0].digest
+
+
+def test_a_design_that_is_not_as_it_was_written_is_refused(tmp_path: Path) -> None:
+    folder = emit(tagger(), "tagger", RtlConfig()).save(tmp_path / "rtl")
+    for content, match in (
+        (b"\xff", "was changed"),
+        (b"module tagger; endmodule", "was changed"),
+        (None, "no such RTL"),
+    ):
+        (folder / "rtl/tagger.v").unlink() if content is None else (folder / "rtl/tagger.v").write_bytes(content)
+        with pytest.raises((LayoutError, InputError), match=rf"rtl/tagger\.v: {match}"):
+            Design.load(folder)
+
+
+@pytest.mark.parametrize("name", ["../other.v", "/etc/hostname", "rtl/a b.v", "rtl/x.v\n!true"])
+def test_a_manifest_cannot_name_files_elsewhere(name: str, tmp_path: Path) -> None:
+    folder = emit(tagger(), "tagger", RtlConfig()).save(tmp_path / "rtl")
+    manifest = json.loads((folder / "design.json").read_text())
+    (folder / "design.json").write_text(json.dumps({**manifest, "files": {name: "0" * 64}}))
+    with pytest.raises(LayoutError, match=r"design\.json: names a file"):
+        Design.load(folder)
 
 
 def test_a_design_says_what_its_blocks_do() -> None:
