@@ -169,10 +169,37 @@ class ProjectFolder:
             remedy = "give layers: {rnn: {strategy: Latency, reuse_factor: 1}}"
             raise ConfigError("the cells of arithmetic: exact share no multipliers", f"{path}: hls", remedy)
         check_keys(config.hls.layers, layer_names(config.student), f"{path}: hls: layers")
+        if config.rtl is not None:
+            check_rtl(config.rtl, config.hls, f"{path}: rtl")
+        _check_vendor(config, f"{path}: vendor")
         for section in (config.teacher, config.reference):
             if section is not None:
                 fill_architecture(section, path)
         return ProjectFolder(folder, config)
+
+
+def check_rtl(rtl: RtlConfig, hls: HlsConfig, where: str | Path) -> None:
+    """Raise ConfigError where the RTL is given a clock or a part, which are those of the HLS."""
+    for key in ("clock_ns", "part"):
+        if getattr(rtl, key) not in (getattr(RtlConfig(), key), getattr(hls, key)):
+            raise ConfigError(f"RTL has no {key} of its own", where, f"set {key} in the section hls, for both")
+
+
+def _check_vendor(config: ProjectConfig, where: str | Path) -> None:
+    """Raise ConfigError for vendors' steps that could not run, rather now than after the training."""
+    from hls.tools.vendor import check_steps
+
+    named = [(section.tool, section.design) for section in config.vendor]
+    for section in config.vendor:
+        try:
+            check_steps(section.tool, section.steps)
+        except ConfigError as error:
+            raise error.at(where) from None
+        if named.count((section.tool, section.design)) > 1:
+            what = f"{section.tool} is asked twice about the {section.design} design"
+            raise ConfigError(what, where, "name all its steps in one entry")
+        if section.design == "rtl" and config.rtl is None:
+            raise ConfigError(f"{section.tool} is asked about RTL, and rtl is null", where, "leave out one of them")
 
 
 def layer_names(student: RecurrentSpec) -> list[str]:

@@ -106,12 +106,14 @@ def csim(options: argparse.Namespace) -> int:
 def rtl(options: argparse.Namespace) -> None:
     """`tagware rtl`."""
     from flow.hardware import emit_rtl
+    from flow.project import check_rtl
     from hls.project import HlsConfig
     from hls.rtl.config import RtlConfig
 
     where = options.config or "tagware rtl"
     hls = fill(HlsConfig, _section(options.config, "hls", "rtl"), f"{where}: hls")
     config = fill(RtlConfig, _section(options.config, "rtl", "hls"), f"{where}: rtl")
+    check_rtl(config, hls, f"{where}: rtl")
     design = emit_rtl(options.student, hls, config, options.out)
     cycles = f"{design.latency_cycles} cycles, a jet every {design.interval_cycles:g}"
     _say(f"RTL design: {options.out} ({design.language}, {cycles})")

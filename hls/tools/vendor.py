@@ -37,8 +37,7 @@ def run_steps(
         LayoutError: a step ended without a whole report.
         ExactnessError: the tool's co-simulation differs from the stored vectors.
     """
-    if tool not in TOOLS:
-        raise ConfigError(f"no vendor's tool {tool!r}", None, did_you_mean(tool, TOOLS))
+    check_steps(tool, steps)
     adapter = TOOLS[tool](target, config, Path(folder))
     ordered = _ordered(adapter, steps)
     files = adapter.files()
@@ -48,11 +47,17 @@ def run_steps(
     return tuple(row for row in rows if row is not None)
 
 
+def check_steps(tool: str, steps: Sequence[str]) -> None:
+    """Raise ConfigError unless there is such a tool, with these steps."""
+    if tool not in TOOLS:
+        raise ConfigError(f"no vendor's tool {tool!r}", None, did_you_mean(tool, TOOLS))
+    for step in steps:
+        if step not in TOOLS[tool].steps:
+            raise ConfigError(f"{tool} has no step {step!r}", None, did_you_mean(step, TOOLS[tool].steps))
+
+
 def _ordered(adapter: Adapter, steps: Sequence[str]) -> list[str]:
     """The steps and those that they need, in the order of the tool."""
-    for step in steps:
-        if step not in adapter.steps:
-            raise ConfigError(f"{adapter.name} has no step {step!r}", None, did_you_mean(step, adapter.steps))
     wanted = {*steps, *(adapter.needs[step] for step in steps if step in adapter.needs)}
     return [step for step in adapter.steps if step in wanted]
 

@@ -84,6 +84,28 @@ def test_a_key_deep_in_a_preset_is_replaced_alone(tmp_path: Path) -> None:
     assert (config.tokenizer.codebook, config.tokenizer.width, config.blocks) == (2048, 128, 3)
 
 
+@pytest.mark.parametrize(
+    ("sections", "named"),
+    [
+        ("rtl: {clock_ns: 2.5}", "rtl: RTL has no clock_ns of its own; set clock_ns in the section hls"),
+        ("rtl: {part: xc7k410t}", "rtl: RTL has no part of its own"),
+        ("vendor: [{tool: vivad, steps: [synthesis]}]", "vendor: no vendor's tool 'vivad'; did you mean 'vivado'"),
+        ("vendor: [{tool: vivado, steps: [sinthesis]}]", "vivado has no step 'sinthesis'; did you mean 'synthesis'"),
+        ("rtl: null\nvendor: [{tool: vivado, design: rtl, steps: [synthesis]}]", "asked about RTL, and rtl is null"),
+        ("vendor: [{tool: vivado, steps: [synthesis]}, {tool: vivado, steps: [implementation]}]", "asked twice"),
+    ],
+)
+def test_hardware_that_cannot_be_is_refused_before_anything_runs(sections: str, named: str, tmp_path: Path) -> None:
+    (tmp_path / "project.yaml").write_text(f"jets: {{sample: top_qcd}}\n{sections}\n")
+    with pytest.raises(ConfigError, match=named):
+        ProjectFolder.load(tmp_path)
+
+
+def test_the_rtl_may_repeat_the_clock_of_the_hls(tmp_path: Path) -> None:
+    (tmp_path / "project.yaml").write_text("jets: {sample: top_qcd}\nhls: {clock_ns: 4.0}\nrtl: {clock_ns: 4.0}\n")
+    assert ProjectFolder.load(tmp_path).config.hls.clock_ns == 4.0
+
+
 TEACHERS = (Path(__file__).parents[2] / "docs/teachers.md").read_text()
 
 
