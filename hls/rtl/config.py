@@ -18,7 +18,7 @@ class RtlConfig:
     """How a circuit becomes RTL.
 
     Attributes:
-        language: "verilog" (2001) or "vhdl" (2008).
+        language: "verilog" (2005) or "vhdl" (2008).
         interface: "handshake" (valid/ready, a jet a transfer) or "axi4stream".
         beats, output_beats: transfers of a stream that make up a jet's input, e.g. its number of constituents, and
             its output.
