@@ -31,7 +31,7 @@ from hls.rtl.design import Design
 from hls.rtl.emit import emit
 from hls.synth import SynthConfig, Synthesis, synthesize
 from jets.config import fill
-from jets.errors import ConfigError
+from jets.errors import ConfigError, ExactnessError
 
 NAME = "tagware"
 KERNELS = Path(__file__).parent / "convert" / "kernels"
@@ -94,6 +94,7 @@ class TagwareBackend(VitisBackend):  # type: ignore[misc]
 
         Raises:
             ConfigError: another simulation, or the model is not compiled.
+            ExactnessError: the simulated RTL did not answer every jet ("rtl").
             ToolNotFound, ToolFailed: there is no Verilator, or it failed ("rtl").
         """
         if not hasattr(model, "circuit"):
@@ -137,7 +138,7 @@ class TagwareBackend(VitisBackend):  # type: ignore[misc]
         report = {}
         if cosim:
             config = fill(CosimConfig, cosim_options or {}, "build: cosim_options")
-            report["CosimReport"] = _cosim_report(_compared(model, design, x, config, folder / "cosim"))
+            report["CosimReport"] = _cosim_report(design, _compared(model, design, x, config, folder / "cosim"))
         if synth:
             wanted = fill(SynthConfig, synth_options or {}, "build: synth_options")
             report["VivadoSynthReport"] = _synthesis_report(synthesize(design, wanted, folder / "synth"))
@@ -167,7 +168,11 @@ def _simulated(model: Any, x: NDArray[Any], interpreted: NDArray[np.float64]) ->
     inputs = model.circuit.input.cast(np.asarray(x, np.float32).reshape(len(x), -1))
     waitless = CosimConfig(gap_probability=0.0, back_pressure_probability=0.0)
     folder = _folder(model) / "predict"
-    cosim(design, _codes(inputs, model.circuit.input), _codes(interpreted, model.circuit.output), waitless, folder)
+    sent, expected = _codes(inputs, model.circuit.input), _codes(interpreted, model.circuit.output)
+    stream = cosim(design, sent, expected, waitless, folder).stream
+    if stream.failure or stream.n_received < len(x):
+        what = stream.failure or f"{stream.n_received} of {len(x)} jets came out"
+        raise ExactnessError(f"the RTL failed: {what}", folder, "please report this model as a bug")
     return np.asarray(np.load(folder / OUTPUTS, allow_pickle=False) * model.circuit.output.step)
 
 
@@ -186,10 +191,10 @@ def _codes(values: NDArray[Any], kind: FixedType) -> NDArray[np.int64]:
     return np.asarray(np.rint(values / kind.step), np.int64)
 
 
-def _cosim_report(result: CosimResult) -> dict[str, Any]:
+def _cosim_report(design: Design, result: CosimResult) -> dict[str, Any]:
     interval = result.interval_cycles
     return {
-        "RTL": "Verilog",
+        "RTL": {"verilog": "Verilog", "vhdl": "VHDL"}[design.language],
         "Status": "Pass" if result.agrees else "Fail",
         "LatencyMin": result.stream.latency_least,
         "LatencyMax": result.stream.latency_most,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,12 @@ from hls4ml.backends.backend import backend_map, register_backend  # noqa: E402
 from hls4ml.writer import register_writer  # noqa: E402
 from hls4ml.writer.writers import writer_map  # noqa: E402
 
+from hls import backend  # noqa: E402
 from hls.backend import NAME, register  # noqa: E402
-from jets.errors import ConfigError  # noqa: E402
+from hls.rtl import trace  # noqa: E402
+from jets.errors import ConfigError, ExactnessError  # noqa: E402
 
 RNG = np.random.default_rng(1)
-USERS_MODEL = Path(os.environ.get("TAGWARE_SHARED", "../shared")) / "data" / "qkeras-v3_3layer.keras"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -76,6 +77,18 @@ def test_an_unknown_option_is_refused_by_name(tmp_path: Path) -> None:
         converted(mlp(), tmp_path, rtl={"cels": 2})
 
 
+@pytest.mark.parametrize(("failure", "named"), [(None, "2 of 3 jets came out"), ("nothing moved", "nothing moved")])
+def test_a_simulated_rtl_that_loses_a_jet_predicts_nothing(
+    failure: str | None, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = converted(mlp(), tmp_path)
+    graph.circuit = trace(graph)
+    stream = SimpleNamespace(failure=failure, n_received=2)
+    monkeypatch.setattr(backend, "cosim", lambda *_: SimpleNamespace(stream=stream))
+    with pytest.raises(ExactnessError, match=f"the RTL failed: {named}"):
+        graph.predict(np.zeros((3, 5), np.float32), simulation="rtl")
+
+
 @pytest.mark.long
 def test_build_says_what_hls4mls_report_prints_and_a_wrong_rtl_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -111,6 +124,21 @@ def keras_lstm(folder: Path) -> Any:
     return converted(keras.Sequential(layers), folder, "fixed<12,5>")
 
 
+def qkeras_mlp(folder: Path) -> Any:
+    """Six-bit layers of QKeras 3 and a softmax, as jet taggers for hls4ml often are."""
+    import keras
+    import qkeras
+
+    keras.utils.set_random_seed(4)
+    bits = qkeras.quantized_bits(6, 0, alpha=1)
+    layers: list[Any] = [keras.Input((16,))]
+    for place, width in enumerate((12, 8)):
+        layers.append(qkeras.QDense(width, kernel_quantizer=bits, bias_quantizer=bits, name=f"dense{place}"))
+        layers.append(qkeras.QActivation(qkeras.quantized_relu(6, 0), name=f"relu{place}"))
+    layers.append(qkeras.QDense(5, kernel_quantizer=bits, bias_quantizer=bits, name="scores"))
+    return converted(keras.Sequential([*layers, keras.layers.Activation("softmax", name="softmax")]), folder)
+
+
 def torch_mlp(folder: Path) -> Any:
     """Through hls4ml's own PyTorch parser."""
     import torch
@@ -142,21 +170,8 @@ def qonnx_mlp(folder: Path) -> Any:
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-@pytest.mark.parametrize("made", [keras_gru, keras_lstm, torch_mlp, qonnx_mlp])
+@pytest.mark.parametrize("made", [keras_gru, keras_lstm, qkeras_mlp, torch_mlp, qonnx_mlp])
 def test_models_of_other_front_ends_go_through_bit_for_bit(made: Callable[[Path], Any], tmp_path: Path) -> None:
     graph = made(tmp_path / "project")
     shape = tuple(graph.get_input_variables()[0].shape)
     check(graph, RNG.normal(size=(1000, *shape)).astype(np.float32))
-
-
-@pytest.mark.long
-@pytest.mark.skipif(not USERS_MODEL.is_file(), reason="a user's QKeras model, which is not part of the project")
-def test_a_users_qkeras_model_goes_through_bit_for_bit(tmp_path: Path) -> None:
-    import keras
-    from qkeras.utils import _add_supported_quantized_objects as add_quantized_objects
-
-    known: dict[str, Any] = {}
-    add_quantized_objects(known)
-    model = keras.models.load_model(USERS_MODEL, custom_objects=known, compile=False, safe_mode=True)
-    graph = converted(keras.Sequential([keras.Input((16,)), *model.layers]), tmp_path)
-    check(graph, RNG.normal(size=(1000, 16)).astype(np.float32))
