@@ -189,6 +189,8 @@ def _hardware_line(row: Mapping[str, Any]) -> str:
     resources = [f"{count(row[key])} {key.upper()}" for key in ("lut", "ff", "dsp", "bram") if row.get(key) is not None]
     interval = row.get("initiation_interval")
     parts = [f"latency {latency(row)}", *([] if interval is None else [f"interval {interval:,} cycles"]), *resources]
+    if row.get("fmax_mhz") is not None:
+        parts.append(f"Fmax {row['fmax_mhz']:.0f} MHz")
     source = ", ".join(filter(None, (row["tool"], row.get("part"))))
     note = f"; {row['note'].rstrip('.')}" if row.get("note") else ""
     return f"hardware, {KIND_NAMES[row['kind']]} ({source}): {', '.join(parts)}{note}."
