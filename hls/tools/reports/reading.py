@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +12,7 @@ from jets.errors import LayoutError
 Report = TypeVar("Report")
 
 REMEDY = "run this step again"
-ABSENT = ("", "-", "--", "?", "na", "n/a", "undef", "tbd")
+ABSENT = ("", "-", "--", "?", "na", "n/a", "undef", "tbd", "inf")
 
 
 def read_report(path: Path, parse: Callable[[str], Report]) -> Report:
@@ -55,9 +56,12 @@ def decimal(text: str, field: str) -> float | None:
     if text.lower() in ABSENT:
         return None
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         raise malformed(field, text) from None
+    if not math.isfinite(number):
+        raise malformed(field, text)
+    return number
 
 
 def malformed(field: str, text: str) -> LayoutError:

@@ -102,6 +102,7 @@ def test_a_oneapi_folder_is_a_row_and_before_the_hardware_compile_an_empty_one(t
 DAMAGE = [
     ("csynth_vitis.xml", "<LUT>50012</LUT>", "<LUT>many</LUT>", "AreaEstimates/Resources/LUT is 'many'"),
     ("csynth_vitis.xml", "<LUT>50012</LUT>", "<LUT>1.5</LUT>", "AreaEstimates/Resources/LUT is '1.5'"),
+    ("csynth_vitis.xml", "<LUT>50012</LUT>", "<LUT>nan</LUT>", "AreaEstimates/Resources/LUT is 'nan'"),
     ("csynth_vitis.xml", "<DSP>60</DSP>", "", "no AreaEstimates/Resources/DSP48E"),
     ("csynth_vitis.xml", "<Worst-caseLatency>12</Worst-caseLatency>", "", "Worst-caseLatency"),
     ("csynth_vitis.xml", "</profile>", "", "not XML to its end"),
@@ -126,6 +127,12 @@ DAMAGE = [
     ("oneapi_quartus.json", '"quartusFitClockSummary"', '"clocks"', "quartusFitClockSummary"),
     ("oneapi_quartus.json", '"5001"', '"5k"', "reg is '5k'"),
 ]  # fmt: skip
+
+
+def test_a_design_without_a_timed_path_has_no_slack() -> None:
+    text = (REPORTS / "timing_met.rpt").read_text()
+    timing = parse_timing_summary(text.replace("      1.000        0.000 ", "        inf        0.000 "))
+    assert (timing.setup_slack_ns, timing.fmax_mhz) == (None, None)
 
 
 @pytest.mark.parametrize(("name", "old", "new", "words"), DAMAGE)
