@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hls.rtl.design import Bus, Design
+from hls.rtl.design import Design
+from hls.rtl.emit.ports import streams
 from jets.errors import InputError
 
 SCRIPTS = Path(__file__).with_name("scripts")
@@ -68,8 +68,7 @@ def ecp5_script(design: Design, options: Sequence[str], folder: str) -> str:
 def out_of_context(design: Design) -> str:
     """Verilog of a design between shift registers."""
     stream = design.interface != "handshake"
-    input_bits = _beat(design.input, design.beats, stream)
-    output_bits = _beat(design.output, design.output_beats, stream)
+    input_bits, output_bits = (each.width if stream else each.bus.width for each in streams(design))
     return _render("out_of_context.v.j2", top=design.name, stream=stream, input=input_bits, output=output_bits)
 
 
@@ -77,11 +76,6 @@ def _reading(design: Design, folder: str) -> list[str]:
     """Every source, as `read_verilog` takes it, with the folders of the headers."""
     headers = sorted({f"-I{folder}/{Path(name).parent}" for name in design.files if Path(name).suffix in HEADERS})
     return [" ".join([*headers, f"{folder}/{name}"]) for name in sources(design)]
-
-
-def _beat(bus: Bus, beats: int, stream: bool) -> int:
-    """Bits of a transfer: the whole bus, or its share in whole bytes."""
-    return math.ceil(math.ceil(bus.width / beats) / 8) * 8 if stream else bus.width
 
 
 def _render(template: str, **values: Any) -> str:
