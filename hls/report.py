@@ -94,12 +94,14 @@ class Report:
         return tuple(name for name in order if name in self.physics)
 
     def hardware_of(self, design: str) -> list[Mapping[str, Any]]:
-        """The hardware rows of the "hls" or the "rtl" design, the one nearest to silicon first.
+        """The hardware rows of the "hls" or the "rtl" design, those of the project's own part first.
 
-        That is the order vendor, place and route, synthesis, estimate.
+        Then the one nearest to silicon: vendor, place and route, synthesis, estimate. The part of the first row is the
+        project's; another one, for which open tools place and route, counts other look-up tables.
         """
+        own = self.hardware[0].get("part") if self.hardware else None
         rows = [row for row in self.hardware if row.get("design", "hls") == design]
-        return sorted(rows, key=lambda row: -HARDWARE_KINDS.index(row["kind"]))
+        return sorted(rows, key=lambda row: (row.get("part") != own, -HARDWARE_KINDS.index(row["kind"])))
 
 
 def validate(content: Any, where: str | Path) -> None:

@@ -190,10 +190,18 @@ def _hardware_line(row: Mapping[str, Any]) -> str:
     interval = row.get("initiation_interval")
     parts = [f"latency {latency(row)}", *([] if interval is None else [f"interval {interval:,} cycles"]), *resources]
     if row.get("fmax_mhz") is not None:
-        parts.append(f"Fmax {row['fmax_mhz']:.0f} MHz")
+        parts.append(f"Fmax {row['fmax_mhz']:.0f} MHz{_at_fmax(row)}")
     source = ", ".join(filter(None, (row["tool"], row.get("part"))))
     note = f"; {row['note'].rstrip('.')}" if row.get("note") else ""
     return f"hardware, {KIND_NAMES[row['kind']]} ({source}): {', '.join(parts)}{note}."
+
+
+def _at_fmax(row: Mapping[str, Any]) -> str:
+    """What a clock slower than the one asked for does to the latency; empty where it is fast enough."""
+    asked, cycles = row.get("clock_ns"), row.get("latency_cycles")
+    if asked is None or cycles is None or row["fmax_mhz"] >= 1000 / asked:
+        return ""
+    return f" instead of {1000 / asked:.4g} (then {1000 * cycles / row['fmax_mhz']:.3g} ns)"
 
 
 def difference_table(report: Report) -> Table:

@@ -199,7 +199,7 @@ class Synthesis:
             dsp=routed.dsp,
             bram=routed.bram,
             fmax_mhz=routed.fmax_mhz,
-            kind="place_and_route",
+            kind="place_and_route" if routed.fits else "synthesis",
             note=f"{what}; seed {routed.seed}" if routed.fits else f"does not fit the largest ECP5; {what}",
         )
 

@@ -257,6 +257,7 @@ def test_opening_the_module_does_not_import_a_tensor_library(run_python: Callabl
     assert run_python(code) == "[]"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("embedding", ["relational", "hint"])
 def test_the_teachers_embedding_teaches_and_leaves_no_trace_in_the_student(
     embedding: Any, jets_file: JetsFile, outputs: TeacherOutputs, tmp_path: Path

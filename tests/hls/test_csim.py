@@ -128,7 +128,7 @@ def test_the_stage_checks_every_stored_vector_against_the_vendors_types(
     assert (result.n_vectors, result.n_mismatch, result.first_difference) == (1211, 0, None)
     assert result.arithmetic == "tagware" and result.jets_per_second is not None and result.jets_per_second > 0
     assert CsimResult.load(lossy.folder / "csim/result.json") == result
-    assert (lossy.folder / result.log).read_text() == "1211 vectors, 0 differ\n"
+    assert (lossy.folder / result.log).read_text().endswith("\n1211 vectors, 0 differ\n")
     outputs = load_outputs(lossy.folder, jets.ids)
     apart = difference(student.predict(jets), outputs)
     assert result.quantized_vs_csim == {**apart, "limit": 64.0, "reason": "a test"}

@@ -52,6 +52,9 @@ def test_hardware_rows_are_told_apart_by_design_nearest_to_silicon_first(top_sec
     report = Report.build(**{**top_sections, "hardware": [*rows, other]})
     assert [row["kind"] for row in report.hardware_of("hls")] == ["place_and_route", "synthesis", "estimate"]
     assert report.hardware_of("rtl") == [other]
+    foreign = {"tool": "nextpnr", "kind": "place_and_route", "design": "rtl", "part": "LFE5UM5G-85F"}
+    report = Report.build(**{**top_sections, "hardware": [*rows, foreign, other]})
+    assert report.hardware_of("rtl") == [other, foreign]
     assert Report.build(**{**top_sections, "hardware": []}).hardware_of("hls") == []
 
 

@@ -124,6 +124,7 @@ FAST = DistilConfig(
 SMALL = RecurrentSpec(units=5, dense=(6,), n_constituents=4, arithmetic="exact", skip_padding=True)
 
 
+@pytest.mark.long
 def test_a_distilled_exact_student_learns_says_its_types_and_is_read_back_without_qkeras(
     jets_file: JetsFile, tmp_path: Path, run_python: Callable[[str], str]
 ) -> None:

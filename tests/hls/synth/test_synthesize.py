@@ -191,7 +191,7 @@ def place_with_fake(folder, monkeypatch, ending):
 def test_a_design_that_does_not_fit_has_its_row_without_a_clock(mapped_folder, monkeypatch):
     synthesis = place_with_fake(mapped_folder, monkeypatch, "too_large")
     row = synthesis.hardware[-1]
-    assert (row.kind, row.fmax_mhz, row.ff) == ("place_and_route", None, 90001)
+    assert (row.kind, row.fmax_mhz, row.ff) == ("synthesis", None, 90001)
     assert row.note.startswith("does not fit the largest ECP5")
     assert synthesis.hardware[1].kind == "estimate"
     assert synthesis.hardware[1].fmax_mhz > 0
