@@ -13,7 +13,6 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
-from hls4ml.converters.keras.qkeras import get_activation_quantizer, get_quantizer_from_config
 from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
 
 from hls.convert.layer_plan import LayerPlan
@@ -45,6 +44,8 @@ def weights_of(plan: LayerPlan) -> dict[str, Any]:
 
 def _quantized_weights(layer: Any) -> dict[str, Any]:
     """The weights of a layer with QKeras' quantizers, which hls4ml applies to them."""
+    from hls4ml.converters.keras.qkeras import get_quantizer_from_config
+
     config = {"class_name": type(layer).__name__, "config": layer.get_config()}
     found: dict[str, Any] = {}
     for ours, name in (("weight", "kernel"), ("bias", "bias")):
@@ -80,6 +81,8 @@ class QActivationHandler(KerasV3LayerHandler):  # type: ignore[misc]
             n_in *= int(size)
         plan = plan_of(layer)
         if plan is None:
+            from hls4ml.converters.keras.qkeras import get_activation_quantizer
+
             config = {"class_name": "QActivation", "config": {"name": layer.name, "activation": layer.activation}}
             return ({**self.default_config, **get_activation_quantizer(config, []), "n_in": n_in},)
         return ({**self.default_config, "class_name": "Activation", "activation": plan.activation, "n_in": n_in},)
