@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,6 +24,8 @@ from hls.backend import NAME, register  # noqa: E402
 from hls.rtl import trace  # noqa: E402
 from jets.errors import ConfigError, ExactnessError  # noqa: E402
 
+ROOT = Path(__file__).parents[2]
+USERS_MODEL = ROOT.parent / "shared/data/qkeras-v3_3layer.keras"
 RNG = np.random.default_rng(1)
 
 
@@ -58,6 +63,14 @@ def check(graph: Any, x: np.ndarray[Any, Any]) -> dict[str, Any]:
     assert report["CosimReport"]["Complaints"] == []
     assert report["CosimReport"]["Status"] == "Pass" and report["CosimReport"]["Vectors"] > len(x)
     return report
+
+
+def test_hls4ml_loads_the_plugin_while_it_is_being_imported() -> None:
+    """An import too many in our modules would make a circle of it."""
+    code = "from hls4ml.backends import get_backend; print(get_backend('tagware').name)"
+    environment = {**os.environ, "HLS4ML_BACKEND_PLUGINS": "hls.backend", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == NAME, done.stdout + done.stderr
 
 
 def test_the_package_names_the_plugin() -> None:
@@ -139,6 +152,17 @@ def qkeras_mlp(folder: Path) -> Any:
     return converted(keras.Sequential([*layers, keras.layers.Activation("softmax", name="softmax")]), folder)
 
 
+def users_mlp(folder: Path) -> Any:
+    """A QKeras model that hls4ml's own examples ship; no part of this repository."""
+    import keras
+    from qkeras.utils import _add_supported_quantized_objects as add_quantized_objects
+
+    known: dict[str, Any] = {}
+    add_quantized_objects(known)
+    model = keras.models.load_model(USERS_MODEL, custom_objects=known, compile=False, safe_mode=True)
+    return converted(keras.Sequential([keras.Input((16,)), *model.layers]), folder)
+
+
 def torch_mlp(folder: Path) -> Any:
     """Through hls4ml's own PyTorch parser."""
     import torch
@@ -170,7 +194,9 @@ def qonnx_mlp(folder: Path) -> Any:
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-@pytest.mark.parametrize("made", [keras_gru, keras_lstm, qkeras_mlp, torch_mlp, qonnx_mlp])
+@pytest.mark.parametrize(
+    "made", [keras_gru, keras_lstm, qkeras_mlp, torch_mlp, qonnx_mlp, *([users_mlp] if USERS_MODEL.is_file() else [])]
+)
 def test_models_of_other_front_ends_go_through_bit_for_bit(made: Callable[[Path], Any], tmp_path: Path) -> None:
     graph = made(tmp_path / "project")
     shape = tuple(graph.get_input_variables()[0].shape)
