@@ -201,7 +201,8 @@ def _at_fmax(row: Mapping[str, Any]) -> str:
     asked, cycles = row.get("clock_ns"), row.get("latency_cycles")
     if asked is None or cycles is None or row["fmax_mhz"] >= 1000 / asked:
         return ""
-    return f" instead of {1000 / asked:.4g} (then {1000 * cycles / row['fmax_mhz']:.3g} ns)"
+    reached = latency({"latency_ns": 1000 * cycles / row["fmax_mhz"]})
+    return f" instead of {1000 / asked:.4g} (then {reached})"
 
 
 def difference_table(report: Report) -> Table:
