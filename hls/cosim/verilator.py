@@ -117,7 +117,10 @@ class Verilator:
         kept = sorted(library.glob("*.o"))
         for path in kept:
             shutil.copy(path, folder)
-        reused = ["VM_GLOBAL_FAST=", "VM_GLOBAL_SLOW=", f"LIBS={' '.join(path.name for path in kept)}"] if kept else []
+        names = [path.name for path in kept]
+        if "verilated_fst_c.o" in names:
+            names += ["-llz4", "-lz"]  # behind the object that needs them
+        reused = ["VM_GLOBAL_FAST=", "VM_GLOBAL_SLOW=", f"LIBS={' '.join(names)}"] if kept else []
         log = folder.parent.parent / "make.log"
         try:
             run([*argv, *reused, "Vdesign"], folder, log, timeout_s)
