@@ -62,7 +62,7 @@ class FixedType:
         """The smallest value."""
         if not self.signed:
             return 0.0
-        return -self.maximum if self.overflow == "SAT_SYM" else -(2.0 ** (self.integer - 1))
+        return -self.maximum if self.overflow == "SAT_SYM" and self.width > 1 else -(2.0 ** (self.integer - 1))
 
     @property
     def magnitude(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,9 @@ def cast(values: Any, fixed: FixedType) -> Any:
 
 
 def cast_one(value: Any, fixed: FixedType) -> Any:
-    """One value cast to a type."""
+    """One value cast to a type; a signed type of one bit saturates to -1, symmetric or not, as that of the vendor."""
+    if fixed.overflow == "SAT_SYM" and fixed.width == 1:
+        fixed = replace(fixed, overflow="SAT")
     if value.low == value.high:
         return constant(float(fixed.cast(np.array(value.low))), value)
     bits = _sign_integer_fraction(fixed)

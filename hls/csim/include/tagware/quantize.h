@@ -57,7 +57,7 @@ template <int W, bool Signed, ap_o_mode O, int W2, bool Signed2, class T> TAGWAR
     } else {
         using C = raw<std::max(W + !Signed, W2 + !Signed2), true>;
         constexpr C high = static_cast<C>((bits<widest>(1) << (Signed ? W - 1 : W)) - 1);
-        constexpr C low = !Signed ? C(0) : O == AP_SAT_SYM ? C(-high) : C(-high - 1);
+        constexpr C low = !Signed ? C(0) : O == AP_SAT_SYM && W > 1 ? C(-high) : C(-high - 1);
         const C c = static_cast<C>(v);
         if constexpr (O == AP_SAT_ZERO)
             return static_cast<raw<W, Signed>>(c > high || c < low ? C(0) : c);
