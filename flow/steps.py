@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flow.hardware import emit_rtl, run_vendor, simulate_rtl, synthesize_rtl
 from flow.project import CompressSection, ProjectFolder, TaggerSection, VendorSection, fill_architecture
@@ -23,6 +23,10 @@ from jets.errors import ExactnessError
 from jets.files import claim_folder, existing_file, file_digest, write_json
 from models.keras_start import start_keras
 from models.students.recurrent import RecurrentSpec
+
+if TYPE_CHECKING:
+    from hls.cosim import CosimResult
+    from hls.synth import Synthesis
 
 Folders = Mapping[str, Path]
 
@@ -167,12 +171,18 @@ def _cosim(config: CosimConfig, folder: Path, upstream: Folders) -> None:
     firmware, student = upstream["csim"] / FIRMWARE, upstream["distil"] / "quantized"
     jets = open_jets(upstream["jets"])
     result = simulate_rtl(upstream["rtl"] / DESIGN, firmware, config, folder / COSIM, student, jets)
-    if not result.agrees:
-        raise ExactnessError("; ".join(result.complaints()), folder / COSIM, "please report this project as a bug")
+    _check_agrees(result, folder / COSIM)
 
 
 def _synth(config: SynthConfig, folder: Path, upstream: Folders) -> None:
-    synthesize_rtl(upstream["rtl"] / DESIGN, config, folder / SYNTHESIS, upstream["csim"] / FIRMWARE)
+    """Raise ExactnessError unless every netlist that is simulated does what the design must."""
+    found = synthesize_rtl(upstream["rtl"] / DESIGN, config, folder / SYNTHESIS, upstream["csim"] / FIRMWARE)
+    _check_agrees(found, folder / SYNTHESIS)
+
+
+def _check_agrees(result: CosimResult | Synthesis, folder: Path) -> None:
+    if not result.agrees:
+        raise ExactnessError("; ".join(result.complaints()), folder, "please report this project as a bug")
 
 
 def _vendor(section: VendorSection, folder: Path, upstream: Folders) -> None:

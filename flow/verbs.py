@@ -9,11 +9,15 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jets.config import check_keys, fill, read_yaml
 from jets.errors import ConfigError, InputError
 from models.keras_start import start_keras
+
+if TYPE_CHECKING:
+    from hls.cosim import CosimResult
+    from hls.synth import Synthesis
 
 
 def simulate(options: argparse.Namespace) -> None:
@@ -133,12 +137,10 @@ def cosim(options: argparse.Namespace) -> int:
     jets = JetsFile(options.jets) if options.jets else None
     result = simulate_rtl(options.design, options.firmware, config, options.out, options.student, jets)
     _say(json.dumps(dataclasses.asdict(result), indent=2))
-    for complaint in result.complaints():
-        print(f"tagware: {complaint}", file=sys.stderr)
-    return 0 if result.agrees else 1
+    return _verdict(result)
 
 
-def synth(options: argparse.Namespace) -> None:
+def synth(options: argparse.Namespace) -> int:
     """`tagware synth`."""
     from flow.hardware import synthesize_rtl
     from hls.synth import SynthConfig
@@ -149,6 +151,7 @@ def synth(options: argparse.Namespace) -> None:
     config = fill(SynthConfig, chosen, f"{options.config or 'tagware synth'}: synth")
     synthesis = synthesize_rtl(options.design, config, options.out, options.firmware)
     _say(json.dumps([dataclasses.asdict(row) for row in synthesis.hardware], indent=2))
+    return _verdict(synthesis)
 
 
 def vendor(options: argparse.Namespace) -> None:
@@ -262,6 +265,13 @@ def _section(path: Path | None, key: str, *others: str) -> Any:
     if key not in content and not any(other in content for other in others):
         raise ConfigError(f"has no section {key!r}", path, "write it as in docs/project.md")
     return content.get(key)
+
+
+def _verdict(result: CosimResult | Synthesis) -> int:
+    """Say what is wrong, and give the exit status."""
+    for complaint in result.complaints():
+        print(f"tagware: {complaint}", file=sys.stderr)
+    return 0 if result.agrees else 1
 
 
 def _announce(stage: str, state: str) -> None:

@@ -124,7 +124,11 @@ class Synthesis:
     @property
     def agrees(self) -> bool:
         """Whether every netlist that was simulated does what the design must."""
-        return not any(check.complaints for check in self.checks)
+        return not self.complaints()
+
+    def complaints(self) -> list[str]:
+        """What is wrong with the netlists that were simulated, one sentence each."""
+        return [f"netlist for {check.family}: {text}" for check in self.checks for text in check.complaints]
 
     @property
     def best(self) -> Routed:
