@@ -70,13 +70,11 @@ def synthesize_rtl(design: Path, config: SynthConfig, out: Path, firmware: Path 
     from hls.project import Project
     from hls.rtl.design import Design
     from hls.synth import synthesize
-    from hls.synth.netlist import Vectors as NetlistVectors
 
     vectors = None
     if config.netlist_jets and firmware is not None:
         project = Project.load(firmware)
-        stored = Vectors.load(firmware / VECTORS, project.inputs[0], project.outputs[0])
-        vectors = NetlistVectors(stored.inputs, stored.golden)
+        vectors = Vectors.load(firmware / VECTORS, project.inputs[0], project.outputs[0])
     return synthesize(Design.load(design), config, out, vectors)
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hls.csim.vectors import Vectors
 from hls.rtl.design import Design
 from hls.synth.config import SynthConfig
 from hls.synth.mapping import VERILOG, stage_name
@@ -19,14 +17,6 @@ from jets.files import existing_file
 
 TECHNOLOGY = "xilinx"
 NOT_MODELLED = "DSP48E2"
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Input codes (n_jets, n_inputs) and the output codes (n_jets, n_outputs) that the design must give for them."""
-
-    inputs: NDArray[np.int64]
-    outputs: NDArray[np.int64]
 
 
 def netlist_design(design: Design, mapped: Mapped, folder: Path, yosys: Yosys) -> Design:
@@ -61,7 +51,7 @@ def check_netlist(design: Design, vectors: Vectors, mapped: Mapped, config: Synt
     place = folder / f"cosim-{stage_name(mapped.family, mapped.dsp, mapped.bram)}"
     n_jets = config.netlist_jets
     asked = CosimConfig(timeout_s=config.cosim_timeout_s)
-    result = cosim(netlist, vectors.inputs[:n_jets], vectors.outputs[:n_jets], asked, place)
+    result = cosim(netlist, vectors.inputs[:n_jets], vectors.golden[:n_jets], asked, place)
     return NetlistCheck(
         family=mapped.family,
         n_vectors=result.n_vectors,

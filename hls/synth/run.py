@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hls.csim.vectors import Vectors
 from hls.rtl.design import Design
 from hls.synth.config import SynthConfig
 from hls.synth.mapping import map_design
-from hls.synth.netlist import Vectors, check_netlist
+from hls.synth.netlist import check_netlist
 from hls.synth.routing import route_design
 from hls.synth.script import sources
 from hls.synth.synthesis import NetlistCheck, Synthesis

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from hls.cosim import CosimConfig, cosim
+from hls.csim.vectors import Vectors
 from hls.report import SCHEMA_PATH
-from hls.synth import SynthConfig, Synthesis, Vectors, synthesize
+from hls.synth import SynthConfig, Synthesis, synthesize
 from hls.synth.netlist import netlist_design
 from hls.synth.script import out_of_context, xilinx_script
 from hls.tools.yosys import Yosys
