@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jets.errors import ConfigError, InputError, TagwareError
-from jets.files import existing_file
+from jets.errors import ConfigError, InputError, LayoutError, TagwareError
+from jets.files import existing_file, read_json
 
 Config = TypeVar("Config")
 
@@ -87,6 +87,19 @@ def fill(config_class: type[Config], mapping: Mapping[str, Any] | None, where: s
         raise error.at(where) from None
     except (ValueError, TypeError) as error:
         raise ConfigError(str(error), where, "correct it") from None
+
+
+def load_saved(kind: type[Config], path: Path, what: str, remedy: str) -> Config:
+    """A dataclass from the JSON that its fields were written to; `what` it is and the `remedy` are named in errors.
+
+    Raises:
+        InputError: no such file.
+        LayoutError: the file holds something else.
+    """
+    try:
+        return fill(kind, read_json(path), path)
+    except ConfigError as error:
+        raise LayoutError(f"is not {what} ({error})", path, remedy) from None
 
 
 def check_keys(mapping: Mapping[str, Any], known: Iterable[str], where: str | Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hls.rtl.design import Bus, Design
+from hls.rtl.design import Bus, Design, Stream
 
 Codes = NDArray[np.int64]
 Words = NDArray[np.uint32]
@@ -28,7 +28,7 @@ class Port:
     @property
     def beat_bits(self) -> int:
         """Bits of the bus in one transfer."""
-        return math.ceil(self.bus.width / self.beats)
+        return Stream(self.bus, self.beats).part
 
     @property
     def words(self) -> int:
@@ -85,11 +85,8 @@ def ports(design: Design) -> tuple[Port, Port]:
             Port("in_data", design.input, 1, design.input.width),
             Port("out_data", design.output, 1, design.output.width),
         )
+    source, sink = design.streams
     return (
-        _stream("s_axis_tdata", design.input, design.beats),
-        _stream("m_axis_tdata", design.output, design.output_beats),
+        Port("s_axis_tdata", source.bus, source.beats, source.width),
+        Port("m_axis_tdata", sink.bus, sink.beats, sink.width),
     )
-
-
-def _stream(name: str, bus: Bus, beats: int) -> Port:
-    return Port(name, bus, beats, 8 * math.ceil(math.ceil(bus.width / beats) / 8))

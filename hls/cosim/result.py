@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jets.config import fill
-from jets.errors import ConfigError, LayoutError
-from jets.files import read_json, write_json
+from jets.config import load_saved
+from jets.files import write_json
 
 
 @dataclass(frozen=True)
@@ -147,11 +146,7 @@ class CosimResult:
             InputError: no such file.
             LayoutError: the file holds something else.
         """
-        content = read_json(path)
-        try:
-            return fill(cls, content, path)
-        except ConfigError as error:
-            raise LayoutError(f"is not a result of cosim ({error})", path, "run cosim again") from None
+        return load_saved(cls, path, "a result of cosim", "run cosim again")
 
     def _complaints(self) -> Iterator[str]:
         for name, result in self.passes.items():

@@ -16,9 +16,10 @@ from hls.csim.sources import BUILD, FOLDER, VECTORS, only_tensor
 from hls.csim.testbench import LOG, run_testbench
 from hls.csim.vectors import Vectors, probe_inputs
 from hls.project import Project
+from jets.config import load_saved
 from jets.dataset import Jets, rows_of
 from jets.errors import DataError, ExactnessError, LayoutError
-from jets.files import existing_file, read_json, replacing, write_json
+from jets.files import existing_file, replacing, write_json
 
 RESULT, OUTPUTS = "result.json", "outputs.npz"
 N_JETS, N_RANDOM = 1000, 200
@@ -71,10 +72,7 @@ class CsimResult:
             InputError: no such file.
             LayoutError: the file holds something else.
         """
-        try:
-            return cls(**read_json(path))
-        except TypeError as error:
-            raise LayoutError(f"is not a result of C simulation ({error})", path, "run the csim stage again") from None
+        return load_saved(cls, path, "a result of C simulation", "run the csim stage again")
 
     def exactness(self) -> dict[str, Any]:
         """The sections of a report's `exactness` that C simulation fills."""

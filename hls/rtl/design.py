@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -39,6 +40,29 @@ class Bus:
     def width(self) -> int:
         """Bits of the bus."""
         return max((element.lsb + element.width for element in self.elements), default=0)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A bus in `beats` transfers of `part` bits, each in the low bits of a word of whole bytes."""
+
+    bus: Bus
+    beats: int
+
+    @property
+    def part(self) -> int:
+        """Bits of the bus in a transfer; the last one may have fewer."""
+        return math.ceil(self.bus.width / self.beats)
+
+    @property
+    def padding(self) -> int:
+        """Bits that the last transfer lacks."""
+        return self.beats * self.part - self.bus.width
+
+    @property
+    def width(self) -> int:
+        """Bits of tdata."""
+        return 8 * math.ceil(self.part / 8)
 
 
 @dataclass(frozen=True)
@@ -95,6 +119,11 @@ class Design:
     units: tuple[Unit, ...]
     files: Mapping[str, str] = field(repr=False)
     output_beats: int = 1
+
+    @property
+    def streams(self) -> tuple[Stream, Stream]:
+        """The input and the output as AXI4-Streams carry them."""
+        return Stream(self.input, self.beats), Stream(self.output, self.output_beats)
 
     @property
     def digest(self) -> str:

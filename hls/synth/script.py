@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from hls.rtl.design import Design
-from hls.rtl.emit.ports import streams
 from jets.errors import InputError
 
 SCRIPTS = Path(__file__).with_name("scripts")
@@ -68,7 +67,7 @@ def ecp5_script(design: Design, options: Sequence[str], folder: str) -> str:
 def out_of_context(design: Design) -> str:
     """Verilog of a design between shift registers."""
     stream = design.interface != "handshake"
-    input_bits, output_bits = (each.width if stream else each.bus.width for each in streams(design))
+    input_bits, output_bits = (each.width if stream else each.bus.width for each in design.streams)
     return _render("out_of_context.v.j2", top=design.name, stream=stream, input=input_bits, output=output_bits)
 
 

@@ -13,9 +13,8 @@ from hls.synth.config import FAMILIES
 from hls.synth.resources import Resources, UnitResources
 from hls.synth.timing import Timing
 from hls.tools.nextpnr import PART, Step
-from jets.config import fill
-from jets.errors import ConfigError, LayoutError
-from jets.files import read_json, write_json
+from jets.config import load_saved
+from jets.files import write_json
 
 ULTRASCALE_PLUS = "xcup"
 
@@ -148,10 +147,7 @@ class Synthesis:
             InputError: no such file.
             LayoutError: the file holds something else.
         """
-        try:
-            return fill(cls, read_json(path), path)
-        except (ConfigError, TypeError) as error:
-            raise LayoutError(f"is not a result of synthesis ({error})", path, "synthesize again") from None
+        return load_saved(cls, path, "a result of synthesis", "synthesize again")
 
     def _row(self, **content: Any) -> HardwareRow:
         return HardwareRow(

@@ -15,7 +15,7 @@ from hls.rtl.emit.buses import Run, join, uniform
 from hls.rtl.emit.flow import steady_interval
 from hls.rtl.emit.languages import LANGUAGES, Language
 from hls.rtl.emit.names import check_name
-from hls.rtl.emit.ports import ports, streams
+from hls.rtl.emit.ports import ports
 from hls.rtl.emit.stages import Pipeline
 
 
@@ -61,7 +61,7 @@ def _sources(design: Design, blocks: tuple[Block, ...], language: Language) -> d
 
 def _documents(design: Design, language: Language) -> dict[str, str]:
     """Constraints, parameters and the description of the ports by path."""
-    source, sink = streams(design)
+    source, sink = design.streams
     content = {
         "design": design,
         "prefix": design.name.upper(),
@@ -136,7 +136,7 @@ def _top(design: Design, blocks: tuple[Block, ...], language: Language) -> Itera
     content = {"design": design, "core": core, "links": links, "wires": wires[-1]}
     yield core, language.render(f"handshake{language.suffix}", **content)
     if design.interface == "axi4stream":
-        source, sink = streams(design)
+        source, sink = design.streams
         padded = language.concatenated(
             ["out_data", *([language.run("", Run("zeros", sink.padding))] if sink.padding else [])]
         )

@@ -2,33 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from hls.rtl.design import Bus, Design
-
-
-@dataclass(frozen=True)
-class Stream:
-    """A bus in `beats` transfers of `part` bits, each in the low bits of a word of whole bytes."""
-
-    bus: Bus
-    beats: int
-
-    @property
-    def part(self) -> int:
-        """Bits of the bus in a transfer; the last one may have fewer."""
-        return math.ceil(self.bus.width / self.beats)
-
-    @property
-    def padding(self) -> int:
-        """Bits that the last transfer lacks."""
-        return self.beats * self.part - self.bus.width
-
-    @property
-    def width(self) -> int:
-        """Bits of tdata."""
-        return 8 * math.ceil(self.part / 8)
+from hls.rtl.design import Design, Stream
 
 
 @dataclass(frozen=True)
@@ -39,11 +15,6 @@ class Port:
     width: int
     direction: str
     what: str
-
-
-def streams(design: Design) -> tuple[Stream, Stream]:
-    """The input's and the output's stream of a design."""
-    return Stream(design.input, design.beats), Stream(design.output, design.output_beats)
 
 
 def ports(design: Design) -> tuple[Port, ...]:
@@ -59,7 +30,7 @@ def ports(design: Design) -> tuple[Port, ...]:
             Port("out_ready", 1, "in", "it would be taken"),
             Port("out_data", design.output.width, "out", "its values"),
         )
-    source, sink = streams(design)
+    source, sink = design.streams
     return (
         Port("aclk", 1, "in", "clock"),
         Port("aresetn", 1, "in", "synchronous reset, active low"),
