@@ -5,13 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 import h5py
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from jets.errors import InputError, LayoutError, StorageError
 from jets.files import existing_file, replacing, storage_error
+from jets.interrupts import interrupts_deferred
 
 
 class UnfailingStream:
@@ -103,22 +102,6 @@ def hdf5_stream(path: Path) -> Iterator[UnfailingStream]:
         stream.check()
 
 
-@contextmanager
-def interrupts_deferred() -> Iterator[None]:
-    """Hold Ctrl-C back until the block has ended: HDF5 does not survive one while it calls a Python stream."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[tuple[int, FrameType | None]] = []
-    previous = signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-        if held and callable(previous):
-            previous(*held[0])
-
-
 class HDF5Writer:
     """Appends arrays to the datasets of a new HDF5 file that appears under its name only when complete.
 
@@ -144,7 +127,7 @@ class HDF5Writer:
         if self.path.is_dir():
             raise StorageError("is a folder, not a file", self.path, "name another output file")
         try:
-            with interrupts_deferred():
+            with interrupts_deferred():  # HDF5 does not survive one while it calls a Python stream
                 self._open()
         except KeyboardInterrupt as interrupt:
             self.__exit__(type(interrupt), interrupt, None)

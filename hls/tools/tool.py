@@ -19,6 +19,7 @@ from typing import ClassVar, Self
 
 from jets.errors import ToolFailed, ToolNotFound
 from jets.files import storage_error
+from jets.interrupts import interrupts_deferred
 
 VERSION_SECONDS = 60.0
 GRACE_SECONDS = 5.0
@@ -156,8 +157,7 @@ def execute(argv: Sequence[str], folder: Path, log: Path, timeout_s: float, pref
         with open(log, "w") as stream:
             stream.write(f"$ {shlex.join(argv)}\n")
             stream.flush()
-            process = _start(prefixed(argv, folder, prefix), folder, stream.fileno())
-            status = _wait(process, timeout_s)
+            status = _status(prefixed(argv, folder, prefix), folder, stream.fileno(), timeout_s)
     except subprocess.TimeoutExpired:
         name = Path(argv[0]).name
         raise ToolFailed(f"{name} took more than {timeout_s:g} s and was stopped", log, "allow more time") from None
@@ -259,15 +259,23 @@ def _start(command: list[str], folder: Path, output: int) -> subprocess.Popen[by
         raise ToolNotFound(f"cannot be started ({error.strerror})", command[0], remedy) from None
 
 
-def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> int:
+def _status(command: list[str], folder: Path, output: int, timeout_s: float) -> int:
     """The exit status; whatever ends the waiting early ends the program and all that it started."""
+    process = None
     try:
+        with interrupts_deferred():  # one while it starts would leave it running
+            process = _start(command, folder, output)
         return process.wait(timeout_s)
     except BaseException:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(GRACE_SECONDS)
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process is not None:
+            _end(process)
         raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_SECONDS)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

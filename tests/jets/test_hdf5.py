@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from jets.errors import InputError, LayoutError, StorageError
-from jets.hdf5 import HDF5Writer, UnfailingStream, hdf5_stream, interrupts_deferred, open_hdf5
+from jets.hdf5 import HDF5Writer, UnfailingStream, hdf5_stream, open_hdf5
+from jets.interrupts import interrupts_deferred
 
 # Appends jets that do not compress until the place is full, and prints what came of it.
 FILL = """
