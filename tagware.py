@@ -63,7 +63,7 @@ def _jets_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     simulate = verbs.add_parser("simulate", help="make labelled jets with Pythia 8 and FastJet")
     simulate.add_argument("out", type=Path, help="jets file to write (.h5)")
     simulate.add_argument("--classes", nargs="+", metavar="CLASS", help="e.g. QCD top, or g q W Z t")
-    simulate.add_argument("--n", type=int, metavar="N", help="jets per class")
+    simulate.add_argument("--n", dest="n_per_class", type=int, metavar="N", help="jets per class")
     simulate.add_argument("--pt-gev", type=float, nargs=2, metavar=("MIN", "MAX"), help="window of jet pT")
     simulate.add_argument("--detector", metavar="CARD", help="none, light, cms, or a YAML card of yours")
     simulate.add_argument("--seed", type=int)

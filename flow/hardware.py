@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from hls.tools.adapter import VendorConfig
     from jets.dataset import JetsFile
 
-N_RANDOM, SEED = 2000, 1
-"""Random vectors that cosim adds to the jets."""
-
 
 def emit_rtl(student: Path, hls: HlsConfig, rtl: RtlConfig, out: Path) -> Design:
     """Emit the RTL of a saved student, from the graph that `tagware convert` writes its HLS project of.
@@ -104,4 +101,4 @@ def _stimuli(
         start_keras()
         inputs = next(iter(Tagger.load(student).inputs(jets.read("test")).values()))
         codes = compiled.encode(inputs)
-    return stimuli(design.input, compiled.input.shape, codes, N_RANDOM, SEED)
+    return stimuli(design.input, compiled.input.shape, codes)

@@ -25,15 +25,8 @@ def simulate(options: argparse.Namespace) -> None:
     from jets.simulate import SimulateConfig
     from jets.simulate import simulate as run
 
-    given = {
-        "classes": options.classes,
-        "n_per_class": options.n,
-        "pt_gev": options.pt_gev,
-        "detector": options.detector,
-        "seed": options.seed,
-    }
     chosen = read_yaml(options.config) if options.config else {}
-    chosen |= {key: value for key, value in given.items() if value is not None}
+    chosen |= _given(options, "classes", "n_per_class", "pt_gev", "detector", "seed")
     config = fill(SimulateConfig, chosen, options.config or "tagware simulate")
     extra = {} if options.processes is None else {"processes": options.processes}
     _say_jets(run(config, options.out, **extra))
@@ -98,10 +91,7 @@ def csim(options: argparse.Namespace) -> int:
     """`tagware csim`."""
     from flow.steps import simulate_firmware
 
-    if (options.student is None) != (options.jets is None):
-        raise InputError(
-            "--student and --jets go together", "tagware csim", "give both to make new vectors, or neither"
-        )
+    _check_together(options, "give both to make new vectors, or neither")
     result = simulate_firmware(options.firmware, options.student, options.jets)
     _say(json.dumps(dataclasses.asdict(result), indent=2, default=str))
     return 0 if result.agrees else 1
@@ -129,10 +119,8 @@ def cosim(options: argparse.Namespace) -> int:
     from hls.cosim import CosimConfig
     from jets.dataset import JetsFile
 
-    if (options.student is None) != (options.jets is None):
-        raise InputError("--student and --jets go together", "tagware cosim", "give both to simulate jets, or neither")
-    given = {"trace": options.trace, "n_jets": options.n_jets}
-    chosen = (_section(options.config, "cosim", "hls", "rtl") or {}) | {k: v for k, v in given.items() if v is not None}
+    _check_together(options, "give both to simulate jets, or neither")
+    chosen = (_section(options.config, "cosim", "hls", "rtl") or {}) | _given(options, "trace", "n_jets")
     config = fill(CosimConfig, chosen, f"{options.config or 'tagware cosim'}: cosim")
     jets = JetsFile(options.jets) if options.jets else None
     result = simulate_rtl(options.design, options.firmware, config, options.out, options.student, jets)
@@ -159,8 +147,8 @@ def vendor(options: argparse.Namespace) -> None:
     from flow.hardware import run_vendor
     from hls.tools.adapter import VendorConfig
 
-    given = {"part": options.part, "clock_ns": options.clock_ns, "prefix": tuple(shlex.split(options.prefix or ""))}
-    config = fill(VendorConfig, {key: value for key, value in given.items() if value is not None}, "tagware vendor")
+    given = _given(options, "part", "clock_ns") | {"prefix": tuple(shlex.split(options.prefix or ""))}
+    config = fill(VendorConfig, given, "tagware vendor")
     _say(json.dumps(run_vendor(options.tool, options.steps, options.target, config, options.out), indent=2))
 
 
@@ -224,12 +212,10 @@ def compare(options: argparse.Namespace) -> None:
     from hls.comparison.tables import summary_table, verdict
 
     start_keras()
-    given = {"jet_rate_khz": options.jet_rate_khz, "rate_budget_khz": options.rate_budget_khz}
-    limits = {"lut": options.lut, "dsp": options.dsp, "latency_ns": options.latency_ns}
     chosen = read_yaml(options.config) if options.config else {}
-    chosen |= {key: value for key, value in given.items() if value is not None}
+    chosen |= _given(options, "jet_rate_khz", "rate_budget_khz")
     config = fill(CompareConfig, chosen, options.config or "tagware compare")
-    budget = dataclasses.replace(config.budget, **{key: value for key, value in limits.items() if value is not None})
+    budget = dataclasses.replace(config.budget, **_given(options, "lut", "dsp", "latency_ns"))
     config = dataclasses.replace(config, budget=budget)
     candidates = find_candidates(options.taggers)
     comparison = run(candidates, options.jets or find_jets(options.taggers), config, options.out)
@@ -248,6 +234,16 @@ def doctor(options: argparse.Namespace) -> int:
         rows = [(f.name, f.version or "missing", f.adds, "" if f.version else f.get) for f in findings]
         _table("tools and packages", ("name", "version", "what it is for", "how to get it"), rows)
     return 0 if all(finding.version for finding in findings if finding.required) else 2
+
+
+def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The options of these names that were given."""
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def _check_together(options: argparse.Namespace, remedy: str) -> None:
+    if (options.student is None) != (options.jets is None):
+        raise InputError("--student and --jets go together", f"tagware {options.verb}", remedy)
 
 
 def _section(path: Path | None, key: str, *others: str) -> Any:

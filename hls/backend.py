@@ -35,8 +35,6 @@ from jets.errors import ConfigError, ExactnessError
 
 NAME = "tagware"
 KERNELS = Path(__file__).parent / "convert" / "kernels"
-N_RANDOM, SEED = 2000, 1
-"""Random vectors that `build` adds to those it is given."""
 
 
 class UseOwnKernels(ModelOptimizerPass):  # type: ignore[misc]
@@ -181,7 +179,7 @@ def _compared(model: Any, design: Design, x: NDArray[Any] | None, config: CosimC
     shape, kind = model.circuit.shape, model.circuit.input
     given = np.zeros((0, *shape), np.float32) if x is None else np.asarray(x, np.float32)
     jets = _codes(kind.cast(given.reshape(len(given), -1)), kind)
-    sent = stimuli(design.input, shape, jets, N_RANDOM, SEED).first(config.n_jets)
+    sent = stimuli(design.input, shape, jets).first(config.n_jets)
     outputs = np.asarray(model._predict(np.ascontiguousarray((sent.codes * kind.step).reshape(-1, *shape))))
     expected = _codes(outputs.reshape(len(sent), -1).astype(np.float64), model.circuit.output)
     return cosim(design, sent, expected, config, folder)

@@ -16,7 +16,7 @@ Adders, registers, control and routing are not counted; expect tens of percent, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +168,7 @@ def _dense(node: Any, clock_ns: float) -> LayerEstimate:
 
 
 def _recurrent(node: Any, clock_ns: float) -> LayerEstimate:
-    kind, units, steps = node.class_name, int(node.get_attr("n_out")), int(node.get_attr("n_timesteps"))
+    kind, units = node.class_name, int(node.get_attr("n_out"))
     reuse_factor = max(int(node.get_attr("reuse_factor")), int(node.get_attr("recurrent_reuse_factor")))
     value, state = _fixed(node.get_input_variable().type), _fixed(node.get_output_variable().type)
     table = _fixed(node.types["table_t"])
@@ -177,10 +177,36 @@ def _recurrent(node: Any, clock_ns: float) -> LayerEstimate:
         _matrix(node, "recurrent_weight", state, int(node.get_attr("recurrent_reuse_factor"))),
         *_gate_products(kind, units, table.width, state, _fixed(node.types["recurrent_weight_t"])),
     ]
-    total, count, dsp, in_luts = (sum(column) for column in zip(*parts, strict=True))
-    step = recurrent_step_cycles(kind, max(int(node.get_attr("n_in")), units) + 1, reuse_factor, clock_ns)
-    copies = 1 if node.get_attr("static") else steps
     reads = (GATES[kind] + (kind == "LSTM")) * units
+    return _cell(node, clock_ns, parts, reuse_factor, (int(node.get_attr("table_size")) * table.width, reads))
+
+
+def _exact(node: Any, clock_ns: float) -> LayerEstimate:
+    """A recurrent layer of docs/recurrent.md: every product has its multiplier, every gate a table of its own."""
+    units = int(node.get_attr("n_out"))
+    types = {role.removesuffix("_t"): _fixed(named) for role, named in node.types.items()}
+    state, value = _fixed(node.get_output_variable().type), _fixed(node.get_input_variable().type)
+    parts = [_matrix(node, "weight", value, 1), _matrix(node, "recurrent_weight", state, 1)]
+    for gate, bits in _exact_products(node, types, state):
+        parts.append(_variable_products(units, types[gate].width, bits))
+    tables = [role for role in types if f"{role}_sum" in types]
+    table_bits = sum(2 ** types[f"{role}_sum"].width * types[role].width for role in tables)
+    return _cell(node, clock_ns, parts, 1, (table_bits, units))
+
+
+def _cell(
+    node: Any,
+    clock_ns: float,
+    parts: Sequence[tuple[float, int, int, float]],
+    reuse_factor: int,
+    tables: tuple[int, int],
+) -> LayerEstimate:
+    """A recurrent layer of such products, and of `tables` of so many bits with so many reads a step."""
+    kind, steps = node.class_name.removeprefix("Exact"), int(node.get_attr("n_timesteps"))
+    inputs = max(int(node.get_attr("n_in")), int(node.get_attr("n_out")))
+    total, count, dsp, in_luts = (sum(column) for column in zip(*parts, strict=True))
+    step = recurrent_step_cycles(kind, inputs + 1, reuse_factor, clock_ns)
+    copies = 1 if node.get_attr("static") else steps
     return LayerEstimate(
         name=node.name,
         ebops=total * copies,
@@ -189,36 +215,8 @@ def _recurrent(node: Any, clock_ns: float) -> LayerEstimate:
         lut_ebops=in_luts * copies,
         latency_cycles=steps * step,
         initiation_interval=steps * step if copies == 1 else reuse_factor,
-        table_bits=int(node.get_attr("table_size")) * table.width,
-        table_reads=reads * copies,
-    )
-
-
-def _exact(node: Any, clock_ns: float) -> LayerEstimate:
-    """A recurrent layer of docs/recurrent.md: every product has its multiplier, every gate a table of its own."""
-    units, steps = int(node.get_attr("n_out")), int(node.get_attr("n_timesteps"))
-    types = {role.removesuffix("_t"): _fixed(named) for role, named in node.types.items()}
-    state, value = _fixed(node.get_output_variable().type), _fixed(node.get_input_variable().type)
-    kind = node.class_name.removeprefix("Exact")
-    parts = [_matrix(node, "weight", value, 1), _matrix(node, "recurrent_weight", state, 1)]
-    for gate, bits in _exact_products(node, types, state):
-        total = float(units * types[gate].width * bits)
-        dsp = units * multiplier_dsps(types[gate].width, bits)
-        parts.append((total, units, dsp, 0.0 if dsp else total))
-    total, count, dsp, in_luts = (sum(column) for column in zip(*parts, strict=True))
-    step = recurrent_step_cycles(kind, max(int(node.get_attr("n_in")), units) + 1, 1, clock_ns)
-    copies = 1 if node.get_attr("static") else steps
-    tables = [role for role in types if f"{role}_sum" in types]
-    return LayerEstimate(
-        name=node.name,
-        ebops=total * copies,
-        multiplications=int(count) * steps,
-        dsp=int(dsp) * copies,
-        lut_ebops=in_luts * copies,
-        latency_cycles=steps * step,
-        initiation_interval=steps * step if copies == 1 else 1,
-        table_bits=sum(2 ** types[f"{role}_sum"].width * types[role].width for role in tables),
-        table_reads=units * copies,
+        table_bits=tables[0],
+        table_reads=tables[1] * copies,
     )
 
 
@@ -242,10 +240,14 @@ def _gate_products(
         "GRU": (summed, gate_bits, state.width),
         "LSTM": (gate_bits, state.width, gate_bits),
     }
-    for bits in others[kind]:
-        dsp = units * multiplier_dsps(gate_bits, bits)
-        total = float(units * gate_bits * bits)
-        yield total, units, dsp, 0.0 if dsp else total
+    return (_variable_products(units, gate_bits, bits) for bits in others[kind])
+
+
+def _variable_products(count: int, first_bits: int, second_bits: int) -> tuple[float, int, int, float]:
+    """As `_matrix`, of `count` products of two variables."""
+    dsp = count * multiplier_dsps(first_bits, second_bits)
+    total = float(count * first_bits * second_bits)
+    return total, count, dsp, 0.0 if dsp else total
 
 
 def _rom_luts(bits: int, reads: int) -> int:

@@ -59,7 +59,7 @@ class Stimuli:
         return {name: slice(end - size, end) for (name, size), end in zip(self.sizes.items(), ends, strict=True)}
 
 
-def stimuli(bus: Bus, shape: tuple[int, ...], jets: Codes, n_random: int, seed: int) -> Stimuli:
+def stimuli(bus: Bus, shape: tuple[int, ...], jets: Codes, n_random: int = 2000, seed: int = 1) -> Stimuli:
     """Jets (n_jets, n_inputs) first, then `n_random` random ones, then the corners of the bus's types.
 
     Half of the random ones are uniform over all codes, half normal with unit width and padded from a random

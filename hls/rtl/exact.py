@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hls.fixed_point import FixedType
-from hls.rtl.casts import array, cast, constant, each
+from hls.rtl.casts import array, cast, each
 from hls.rtl.products import matrix_product
 from hls.rtl.refusal import fixed_type, offsets, result_type, weights
+from hls.rtl.tables import function_of
 
 
 def exact_gru(node: Any, data: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -70,14 +72,11 @@ def _recurrence(node: Any, hidden: Any, matrix: Any, bias: Any | None = None) ->
 def _gate(node: Any, role: str, sums: Any) -> Any:
     """The table of a gate, read at the bits of its argument's codes."""
     kind, entries = _type(node, f"{role}_sum"), weights(node, role).ravel()
-    return each(cast(sums, kind), lambda value: _entry(value, kind, entries))
 
+    def entry(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(entries[np.rint(values / kind.step).astype(np.int64) % len(entries)])
 
-def _entry(value: Any, kind: FixedType, entries: Any) -> Any:
-    low, high, step = (float(edge) for edge in (value.low, value.high, value.step))
-    count = 1 if low == high else round((high - low) / step) + 1
-    codes = np.rint((low + step * np.arange(count)) / kind.step).astype(np.int64) % len(entries)
-    return constant(float(entries[codes[0]]), value) if count == 1 else value.lookup(entries[codes])
+    return each(cast(sums, kind), lambda value: function_of(value, entry))
 
 
 def _unless_padding(node: Any, data: Any, new: tuple[Any, ...], old: tuple[Any, ...]) -> tuple[Any, ...]:
