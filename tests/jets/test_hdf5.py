@@ -33,6 +33,7 @@ def limit_file_size(n_bytes):
     import resource
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
 
+np.random.default_rng()  # numpy loads its generators on first use, and that import loses a Ctrl-C
 folder = Path(sys.argv[1])
 if sys.argv[2] == "limit":
     limit_file_size(200_000)
@@ -133,14 +134,17 @@ def test_a_file_can_be_written_from_a_thread(tmp_path: Path) -> None:
 @pytest.mark.parametrize("delay", [0.0, 0.03, 0.1, 0.2])
 def test_ctrl_c_while_writing_leaves_nothing_and_does_not_crash(tmp_path: Path, delay: float) -> None:
     command = [sys.executable, "-c", FILL, str(tmp_path), "disk", "100000"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
-    deadline = time.monotonic() + 60
-    while not any(tmp_path.iterdir()):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.01)
-    time.sleep(delay)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not any(tmp_path.iterdir()):
+                assert time.monotonic() < deadline and process.poll() is None
+                time.sleep(0.01)
+            time.sleep(delay)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
     assert "Exception ignored" not in errors
     assert process.returncode in (-signal.SIGINT, 130)
