@@ -159,12 +159,14 @@ def bits_of_float(network: Any) -> ExactBits:
         largest = max(float(np.abs(part).max(initial=0.0)) for part in values)
         return WIDE, 1 + max(0, math.floor(math.log2(max(largest, 2.0**-WIDE))) + 1)
 
-    (kernel, recurrent, bias), *dense = exact.float_weights(network).values()
+    found = exact.float_weights(network).values()
+    cells, dense = ([weights for weights in found if len(weights) == size] for size in (3, 2))
+    kernels, recurrents, biases = zip(*cells, strict=True)
     return dataclasses.replace(
         WIDE_BITS,
-        weights=width(kernel),
-        recurrent_weights=width(recurrent),
-        bias=width(bias.sum(axis=0), bias),
+        weights=width(*kernels),
+        recurrent_weights=width(*recurrents),
+        bias=width(*(bias.sum(axis=0) for bias in biases), *biases),
         dense_weights=width(*(weights[0] for weights in dense)),
         dense_bias=width(*(weights[1] for weights in dense)),
     )

@@ -23,6 +23,9 @@ Width = tuple[int, int]
 Weights = Mapping[str, Sequence[NDArray[Any]]]
 """Float weights by layer, as Keras' own layers have them: kernel, bias; kernel, recurrent kernel, bias."""
 
+CELL_LAYERS = ("rnn", "rnn_backward")
+"""The recurrent layers of an exact student, the second in a bidirectional one."""
+
 UNSIGNED = ("gate", "activations")
 SUMS = ("gate_sum", "candidate_sum")
 
@@ -121,7 +124,8 @@ def build_quantized(spec: RecurrentSpec, bits: ExactBits, n_outputs: int) -> Any
     """The exact model of a spec, (n_jets, n_constituents, 6) -> logits (n_jets, n_outputs) on their grid.
 
     Layers: "constituents" (input), "constituents_q", "rnn", "dense_0", "relu_0", …, "logit", "logit_q": those of
-    `models.students.recurrent.build_float` with a cast of the input and of the output.
+    `models.students.recurrent.build_float` with a cast of the input and of the output. A bidirectional student has
+    "rnn", "rnn_backward" and "states", the concatenation of both.
 
     Raises:
         ConfigError: a spec of another arithmetic.
@@ -129,23 +133,30 @@ def build_quantized(spec: RecurrentSpec, bits: ExactBits, n_outputs: int) -> Any
     import keras
 
     from models.students.exact.layers import ExactCast, ExactDense
-    from models.students.exact.recurrent import ExactGRU, ExactLSTM
 
     bits.check_for(spec)
     learn: dict[str, Any] = {"learn_bits": bits.learn}
     dense = {"weight": bits.type_of("dense_weights"), "bias": bits.type_of("dense_bias")}
     inputs = keras.Input((spec.n_constituents, 6), name="constituents")
     x = ExactCast({"result": bits.type_of("input")}, **learn, name="constituents_q")(inputs)
-    options = {**learn, "skip_padding": spec.skip_padding, "name": "rnn"}
-    if spec.cell == "gru":
-        options["reset_after"] = spec.reset_after
-    x = (ExactGRU if spec.cell == "gru" else ExactLSTM)(spec.units, bits.cell_types(spec), **options)(x)
+    cells = [_cell(spec, bits, name)(x) for name in CELL_LAYERS[: 1 + spec.bidirectional]]
+    x = keras.layers.Concatenate(name="states")(cells) if spec.bidirectional else cells[0]
     for place, width in enumerate(spec.dense):
         x = ExactDense(width, dense, **learn, name=f"dense_{place}")(x)
         x = ExactCast({"result": bits.type_of("activations")}, **learn, name=f"relu_{place}")(x)
     x = ExactDense(n_outputs, dense, **learn, name="logit")(x)
     x = ExactCast({"result": bits.type_of("output")}, name="logit_q")(x)
     return keras.Model(inputs, x, name=f"exact_{spec.cell}_student")
+
+
+def _cell(spec: RecurrentSpec, bits: ExactBits, name: str) -> Any:
+    from models.students.exact.recurrent import ExactGRU, ExactLSTM
+
+    options: dict[str, Any] = {"learn_bits": bits.learn, "skip_padding": spec.skip_padding, "name": name}
+    options["go_backwards"] = name == CELL_LAYERS[1]
+    if spec.cell == "gru":
+        options["reset_after"] = spec.reset_after
+    return (ExactGRU if spec.cell == "gru" else ExactLSTM)(spec.units, bits.cell_types(spec), **options)
 
 
 def warm_start(network: Any, float_model: Any) -> None:
@@ -173,16 +184,17 @@ def warm_start(network: Any, float_model: Any) -> None:
 def float_weights(model: Any) -> Weights:
     """The weights of a Keras model or of a torch `RecurrentReference`, by layer of the student.
 
-    Layers are told by their order: the recurrent one, then the dense ones.
+    Layers are told by their order: the recurrent one, or the two of a Keras `Bidirectional`, then the dense ones.
     """
     if hasattr(model, "get_weights"):
-        found = [layer.get_weights() for layer in model.layers if layer.get_weights()]
+        cell, *linear = (weights for layer in model.layers if (weights := layer.get_weights()))
+        found = [*(cell[start : start + 3] for start in range(0, len(cell), 3)), *linear]
     else:
         dense = [*model.dense, model.output]
         linear = [[_array(layer.weight).T, _array(layer.bias)] for layer in dense]
         found = [_torch_recurrent(model.rnn), *linear]
-    names = ["rnn", *(f"dense_{place}" for place in range(len(found) - 2)), "logit"]
-    return dict(zip(names, found, strict=True))
+    cells = CELL_LAYERS[: len(found) - len(linear)]
+    return dict(zip([*cells, *(f"dense_{place}" for place in range(len(linear) - 1)), "logit"], found, strict=True))
 
 
 def _torch_recurrent(rnn: Any) -> list[NDArray[Any]]:

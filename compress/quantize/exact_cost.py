@@ -10,7 +10,7 @@ Importing this module imports Keras.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,17 +20,21 @@ from compress.quantize.cost import enclosed_bits
 from jets.errors import DataError
 from models.students.exact.quantizers import Quantizer
 
+CELLS = ("ExactGRU", "ExactLSTM")
+
 
 @dataclass(frozen=True)
 class Product:
     """Multiplications of one kind: `variable` by the constants of a role, or `count` times by another variable.
 
-    `steps` is how often a jet needs them, `wider` by how many bits the variable is wider than its quantizer's type.
+    `rows` are those of the constants, `steps` is how often a jet needs them, `wider` by how many bits the variable is
+    wider than its quantizer's type.
     """
 
     variable: Quantizer
     layer: Any = None
     role: str = ""
+    rows: slice = field(default_factory=lambda: slice(None))
     other: Quantizer | None = None
     count: int = 1
     steps: int = 1
@@ -46,7 +50,7 @@ def ebops(model: Any, shared_cell: bool = False) -> int:
 
     def constants(product: Product) -> float:
         fraction = product.layer.types[product.role].fraction
-        return float(enclosed_bits(product.layer.constants()[product.role], fraction).sum())
+        return float(enclosed_bits(product.layer.constants()[product.role][product.rows], fraction).sum())
 
     return int(_total(model, lambda quantizer: quantizer.current().total, constants, shared_cell))
 
@@ -63,7 +67,7 @@ def cost(model: Any) -> Any:
         quantizer, values = product.layer.quantizers[product.role], product.layer.weights_by_role[product.role]
         magnitude = ops.stop_gradient(ops.floor(ops.log2(ops.maximum(ops.abs(values), 2.0**-24))) + 1.0)
         fraction = quantizer.declared.fraction if quantizer.learnt is None else quantizer.grid().fraction
-        return ops.sum(ops.relu(magnitude + fraction))
+        return ops.sum(ops.relu(magnitude + fraction)[product.rows])
 
     return _total(model, width, constants, shared_cell=True)
 
@@ -97,22 +101,28 @@ def _total(
 
 
 def _products(model: Any) -> Iterator[Product]:
-    incoming: Quantizer | None = None
     for layer in model.layers:
-        kind = type(layer).__name__
-        if kind == "InputLayer":
+        if "weight" not in getattr(layer, "quantizers", {}):
             continue
-        if kind == "ExactCast":
-            incoming = layer.quantizers["result"]
-            continue
-        if incoming is None:
-            raise DataError("its input is not quantized", f"layer {layer.name}", "put an ExactCast before it")
-        steps = int(layer.input.shape[1]) if kind in ("ExactGRU", "ExactLSTM") else 1
-        yield Product(incoming, layer, "weight", steps=steps)
-        incoming = None
-        if kind in ("ExactGRU", "ExactLSTM"):
+        is_cell = type(layer).__name__ in CELLS
+        steps = int(layer.input.shape[1]) if is_cell else 1
+        row = 0
+        for quantizer, width in _values(layer.input):
+            if quantizer is None:
+                raise DataError("its input is not quantized", f"layer {layer.name}", "put an ExactCast before it")
+            yield Product(quantizer, layer, "weight", slice(row, row + width), steps=steps)
+            row += width
+        if is_cell:
             yield from _cell_products(layer, steps)
-            incoming = layer.quantizers["state"]
+
+
+def _values(tensor: Any) -> list[tuple[Quantizer | None, int]]:
+    """What rounded the last axis of a tensor, part by part, and the size of each part."""
+    source = tensor._keras_history.operation
+    if type(source).__name__ == "Concatenate":
+        return [part for value in source.input for part in _values(value)]
+    quantizers = getattr(source, "quantizers", {})
+    return [(quantizers.get("result", quantizers.get("state")), int(tensor.shape[-1]))]
 
 
 def _cell_products(layer: Any, steps: int) -> Iterator[Product]:

@@ -27,6 +27,8 @@ class RecurrentSpec:
         reset_after: of a GRU: the reset gate acts after the recurrent matrix product.
         skip_padding: padded constituents leave the state as it was; otherwise they are zeros that run through the
             recurrence like any other.
+        bidirectional: a second layer of the same cell runs from the last constituent to the first; its last state
+            stands behind that of the first.
 
     Raises:
         ConfigError: an unknown cell or arithmetic, a width that is not between 1 and `MAX_WIDTH`, or an option that the
@@ -40,6 +42,7 @@ class RecurrentSpec:
     arithmetic: Literal["qkeras", "exact"] = "qkeras"
     reset_after: bool = True
     skip_padding: bool = False
+    bidirectional: bool = False
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
@@ -49,9 +52,11 @@ class RecurrentSpec:
             raise ConfigError(what, None, remedy)
         if not self.reset_after and self.cell != "gru":
             raise ConfigError("reset_after is of a GRU", None, "leave it out")
-        if self.arithmetic != "exact" and (self.skip_padding or not self.reset_after):
-            option = "skip_padding: true" if self.skip_padding else "reset_after: false"
-            raise ConfigError(f"hls4ml's cells have no {option}", None, "give arithmetic: exact, or leave it out")
+        exact_only = {"skip_padding: true": self.skip_padding, "reset_after: false": not self.reset_after}
+        exact_only["bidirectional: true"] = self.bidirectional
+        for option, asked in exact_only.items():
+            if asked and self.arithmetic != "exact":
+                raise ConfigError(f"hls4ml's cells have no {option}", None, "give arithmetic: exact, or leave it out")
         widths = {"units": self.units, "n_constituents": self.n_constituents}
         widths |= {f"dense[{place}]": width for place, width in enumerate(self.dense)}
         for name, width in widths.items():
@@ -62,7 +67,8 @@ class RecurrentSpec:
 def build_float(spec: RecurrentSpec, n_outputs: int) -> Any:
     """The float Keras model, (n_jets, n_constituents, 6) -> raw logits (n_jets, n_outputs).
 
-    Layers: "constituents" (input), "padding" where it is skipped, "rnn", "dense_0", "relu_0", …, "logit".
+    Layers: "constituents" (input), "padding" where it is skipped, "rnn" (a `Bidirectional` where the spec says so),
+    "dense_0", "relu_0", …, "logit".
     """
     import keras
 
@@ -70,9 +76,10 @@ def build_float(spec: RecurrentSpec, n_outputs: int) -> Any:
     if spec.skip_padding:
         x = keras.layers.Masking(name="padding")(x)
     if spec.cell == "gru":
-        x = keras.layers.GRU(spec.units, reset_after=spec.reset_after, name="rnn")(x)
+        rnn = keras.layers.GRU(spec.units, reset_after=spec.reset_after, name="rnn")
     else:
-        x = keras.layers.LSTM(spec.units, name="rnn")(x)
+        rnn = keras.layers.LSTM(spec.units, name="rnn")
+    x = (keras.layers.Bidirectional(rnn, name="rnn") if spec.bidirectional else rnn)(x)
     for place, width in enumerate(spec.dense):
         x = keras.layers.Dense(width, name=f"dense_{place}")(x)
         x = keras.layers.ReLU(name=f"relu_{place}")(x)

@@ -44,6 +44,7 @@ def project(folder: Path, text: str) -> Path:
         (BASE + "compress: {bits: {table: [9, 0]}}\n", ["compress: bits", "table"]),
         (BASE + "student: {cell: lstm}\n", ["compress: bits", "state", "[12, 4]"]),
         (BASE + "student: {skip_padding: true}\n", ["student", "arithmetic: exact"]),
+        (BASE + "student: {bidirectional: true}\n", ["student", "no bidirectional: true", "arithmetic: exact"]),
         (BASE + EXACT + "compress: {exact: {gate_sum: [17, 4]}}\n", ["compress: exact", "gate_sum", "17 bits"]),
         (BASE + EXACT + "hls: {reuse_factor: 2}\n", ["hls", "share no multipliers", "layers: {rnn:"]),
         (BASE + "hls: {layers: {dense_7: {reuse_factor: 2}}}\n", ["hls: layers", "'dense_7'", "dense_0"]),

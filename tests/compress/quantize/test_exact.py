@@ -30,7 +30,8 @@ from models.teachers.recurrent import RecurrentConfig, RecurrentReference
 GRU = RecurrentSpec(units=2, dense=(3,), n_constituents=4, arithmetic="exact")
 BEFORE = dataclasses.replace(GRU, reset_after=False)
 LSTM = dataclasses.replace(GRU, cell="lstm")
-SPECS = {"gru": GRU, "reset_before": BEFORE, "lstm": LSTM}
+BOTH_WAYS = dataclasses.replace(GRU, bidirectional=True)
+SPECS = {"gru": GRU, "reset_before": BEFORE, "lstm": LSTM, "both_ways": BOTH_WAYS}
 FINE = {name: (16, getattr(ExactBits(), name)[1]) for name in ExactBits.tensors()}
 FINEST = ExactBits(**FINE)
 
@@ -58,6 +59,22 @@ def test_a_warm_start_is_the_float_student_up_to_rounding(
     warm_start(network, float_model)
     expected, found = (np.asarray(model(features)) for model in (float_model, network))
     assert 0 < np.abs(found - expected).max() < 2e-3 < expected.std()
+
+
+def test_the_layers_of_a_bidirectional_student_start_from_their_own_halves(features: np.ndarray[Any, Any]) -> None:
+    spec = dataclasses.replace(BOTH_WAYS, cell="lstm", skip_padding=True)
+    float_model, network = randomized(build_float(spec, 1)), build_quantized(spec, FINEST, 1)
+    warm_start(network, float_model)
+    names = [layer.name for layer in network.layers]
+    assert names[1:5] == ["constituents_q", "rnn", "rnn_backward", "states"]
+    states = keras.Model(network.input, network.get_layer("states").output)(features)
+    expected = keras.Model(float_model.input, float_model.get_layer("rnn").output)(features)
+    assert np.abs(np.asarray(states) - np.asarray(expected)).max() < 2e-3 < np.asarray(expected).std()
+
+
+def test_a_student_of_one_direction_has_no_place_for_two() -> None:
+    with pytest.raises(DataError, match="4 layers with weights do not fit 3"):
+        warm_start(build_quantized(GRU, ExactBits(), 1), build_float(BOTH_WAYS, 1))
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
@@ -95,6 +112,20 @@ def test_ebops_are_the_sum_over_products() -> None:
         assert ebops(model, shared_cell=True) == cell + dense
         assert ebops(model) == 4 * cell + dense
     assert ebops(filled_with(model, 0.0), shared_cell=True) == 2 * (11 * 8 + 8 * 8 + 8 * 8)
+
+
+def test_ebops_of_a_bidirectional_student_have_both_cells_and_each_half_of_the_states_at_its_own_width() -> None:
+    def cell(state: int) -> int:
+        return 6 * 6 * 2 * 10 + 2 * 6 * 2 * state + 2 * ((state + 1) * 8 + 8 * 8)
+
+    def dense(states: int) -> int:
+        return 2 * 3 * 2 * states + 3 * 1 * 2 * 8
+
+    model = filled_with(build_quantized(BOTH_WAYS, ExactBits(learn=True), 1), 0.75)
+    assert ebops(model, shared_cell=True) == 2 * cell(8) + dense(8 + 8)
+    assert ebops(model) == 4 * 2 * cell(8) + dense(8 + 8)
+    model.get_layer("rnn_backward").quantizers["state"].taken.assign(0.2)
+    assert ebops(model, shared_cell=True) == cell(8) + cell(6) + dense(8 + 6)
 
 
 def test_the_cost_that_training_sees_is_ebops_where_every_weight_fills_its_bits() -> None:
