@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 import shutil
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -20,8 +19,9 @@ from compress.quantize.exact import ExactBits
 from compress.quantize.front_end import FrontEnd, front_end_of
 from compress.quantize.qkeras import Bits
 from compress.teach import TeacherOutputs
+from jets.config import check_above_zero, check_at_least
 from jets.dataset import JetsFile, concatenate
-from jets.errors import ConfigError, DataError, InputError, TagwareError
+from jets.errors import DataError, InputError, TagwareError
 from jets.features import PowerOfTwoScaling
 from jets.files import claim_folder, json_digest
 from models.registry import architecture, n_outputs
@@ -60,13 +60,8 @@ class DistilConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        at_least = {"float_epochs": 1, "quantized_epochs": 1, "batch_size": 1, "patience": 1, "seed": 0}
-        for name, smallest in at_least.items():
-            if getattr(self, name) < smallest:
-                raise ConfigError(f"{name} must be at least {smallest}, not {getattr(self, name)}", None, "correct it")
-        for name in ("learning_rate", "quantized_learning_rate"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ConfigError(f"{name} must be above 0, not {getattr(self, name)}", None, "correct it")
+        check_at_least(self, float_epochs=1, quantized_epochs=1, batch_size=1, patience=1, seed=0)
+        check_above_zero(self, "learning_rate", "quantized_learning_rate")
 
     def record(self) -> dict[str, Any]:
         """What the quantized student depends on."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress import losses
+from jets.config import check_above_zero, check_at_least, check_choice
 from jets.errors import ConfigError, DataError
 
 LOGITS_LOSSES = ("soft_targets", "decoupled", "standardized", "correlation", "cross_entropy")
@@ -57,19 +57,13 @@ class LossConfig:
     embedding_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_choice("logits", self.logits, LOGITS_LOSSES)
-        if self.embedding is not None:
-            _check_choice("embedding", self.embedding, EMBEDDING_LOSSES)
-        for name in ("temperature", "temperature_end", "embedding_weight"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"{name} must be above 0, not {value}", None, "correct it")
+        check_choice(self, logits=LOGITS_LOSSES, embedding=EMBEDDING_LOSSES)
+        check_above_zero(self, "temperature", "temperature_end", "embedding_weight")
         for name in ("alpha", "alpha_end", "label_smoothing"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ConfigError(f"{name} must be between 0 and 1, not {value}", None, "correct it")
-        if not (math.isfinite(self.beta) and self.beta >= 0):
-            raise ConfigError(f"beta must be at least 0, not {self.beta}", None, "2.0 is the default")
+        check_at_least(self, beta=0)
 
     @property
     def needs_teacher(self) -> bool:
@@ -159,8 +153,3 @@ def pack(labels: NDArray[Any], weights: NDArray[Any], *teacher: NDArray[Any] | N
         lengths = ", ".join(str(len(column)) for column in columns)
         raise DataError(f"labels, weights and teacher outputs differ in length ({lengths})", None, "teach these jets")
     return np.concatenate(columns, axis=1)
-
-
-def _check_choice(key: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ConfigError(f"unknown {key} {value!r}", None, f"use one of {', '.join(known)}")

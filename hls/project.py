@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jets.config import fill
+from jets.config import check_at_least, check_choice, fill
 from jets.errors import ConfigError, LayoutError
 from jets.files import (
     OWNER_MARK,
@@ -48,8 +48,8 @@ class LayerConfig:
     reuse_factor: int | None = None
 
     def __post_init__(self) -> None:
-        _check_strategy(self.strategy)
-        _check_positive("reuse_factor", self.reuse_factor)
+        check_choice(self, strategy=STRATEGIES)
+        check_at_least(self, reuse_factor=1)
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,8 @@ class HlsConfig:
     self_check: SelfCheckConfig = field(default_factory=SelfCheckConfig)
 
     def __post_init__(self) -> None:
-        _check_choice("backend", self.backend, BACKENDS)
-        _check_choice("io_type", self.io_type, ("io_parallel",))
-        _check_strategy(self.strategy)
-        _check_positive("reuse_factor", self.reuse_factor)
+        check_choice(self, backend=BACKENDS, io_type=("io_parallel",), strategy=STRATEGIES)
+        check_at_least(self, reuse_factor=1)
         for key in ("name", "namespace"):
             _check_cpp_name(key, getattr(self, key))
         if self.name.lower() in OWN_NAMES:
@@ -250,22 +248,7 @@ def _layer(name: str, value: LayerConfig | Mapping[str, Any]) -> LayerConfig:
     return value if isinstance(value, LayerConfig) else fill(LayerConfig, value, f"layers: {name}")
 
 
-def _check_choice(key: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ConfigError(f"{key} must be one of {', '.join(known)}, not {value!r}", None, "correct it")
-
-
-def _check_strategy(value: str | None) -> None:
-    if value is not None:
-        _check_choice("strategy", value, STRATEGIES)
-
-
 def _check_cpp_name(key: str, value: str | None) -> None:
     if value is not None and (value in CPP_KEYWORDS.split() or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", value)):
         remedy = "use letters, digits and _, and no word of the language"
         raise ConfigError(f"{key} {value!r} is not a C++ name", None, remedy)
-
-
-def _check_positive(key: str, value: int | None) -> None:
-    if value is not None and value < 1:
-        raise ConfigError(f"{key} must be at least 1, not {value}", None, "1 uses one multiplier a product")

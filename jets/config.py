@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import difflib
+import math
 import re
 import types
 import typing
@@ -117,6 +118,30 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "use one of "
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
     return f"did you mean {near[0]!r}?" if near else f"{otherwise}{', '.join(known)}"
+
+
+def check_at_least(config: object, **least: float) -> None:
+    """Raise ConfigError for the first named field of a config dataclass below its least value; None is not checked."""
+    for name, smallest in least.items():
+        value = getattr(config, name)
+        if value is not None and not smallest <= value < math.inf:
+            raise ConfigError(f"{name} must be at least {smallest}, not {value}", None, "correct it")
+
+
+def check_above_zero(config: object, *names: str) -> None:
+    """Raise ConfigError for the first named field that is not finite and above 0; None is not checked."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not 0 < value < math.inf:
+            raise ConfigError(f"{name} must be above 0, not {value}", None, "correct it")
+
+
+def check_choice(config: object, **known: Sequence[str]) -> None:
+    """Raise ConfigError for the first named field with a value that is not known; None is not checked."""
+    for name, values in known.items():
+        value = getattr(config, name)
+        if value is not None and value not in values:
+            raise ConfigError(f"{name} must be one of {', '.join(values)}, not {value!r}", None, "correct it")
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from jets.config import check_above_zero, check_at_least
 from jets.errors import ConfigError
 
 
@@ -56,16 +56,9 @@ class TrainConfig:
     strategy: Literal["auto", "ddp", "ddp_spawn"] = "auto"
 
     def __post_init__(self) -> None:
-        at_least = {"epochs": 0, "batch_size": 1, "patience": 1, "num_nodes": 1, "seed": 0, "max_jets": 1}
-        for name, smallest in at_least.items():
-            if getattr(self, name) is not None and getattr(self, name) < smallest:
-                raise ConfigError(f"{name} must be at least {smallest}, not {getattr(self, name)}", None, "correct it")
-        for name in ("learning_rate", "gradient_clip"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ConfigError(f"{name} must be above 0, not {getattr(self, name)}", None, "correct it")
-        for name in ("weight_decay", "backbone_rate"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ConfigError(f"{name} must not be negative, not {getattr(self, name)}", None, "correct it")
+        check_at_least(self, epochs=0, batch_size=1, patience=1, num_nodes=1, seed=0, max_jets=1)
+        check_above_zero(self, "learning_rate", "gradient_clip")
+        check_at_least(self, weight_decay=0, backbone_rate=0)
         if not 0 <= self.warmup < 1:
             raise ConfigError(f"warmup must be in [0, 1), not {self.warmup}", None, "correct it")
         if self.devices < 1 and self.devices != -1:

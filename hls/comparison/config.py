@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jets.config import check_at_least
 from jets.errors import ConfigError
 
 
@@ -91,6 +92,4 @@ class CompareConfig:
         if not 0 < self.rate_budget_khz <= self.jet_rate_khz:
             what = f"rate_budget_khz {self.rate_budget_khz:g} is not within the jet rate of {self.jet_rate_khz:g} kHz"
             raise ConfigError(what, None, "both are positive, and the budget is the smaller one")
-        for key, least in (("n_bins", 1), ("n_replicas", 2), ("seed", 0)):
-            if getattr(self, key) < least:
-                raise ConfigError(f"{key} must be at least {least}, not {getattr(self, key)}", None, "correct it")
+        check_at_least(self, n_bins=1, n_replicas=2, seed=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from jets.config import check_above_zero, check_at_least, check_choice
 from jets.errors import ConfigError
 
 
@@ -41,21 +42,11 @@ class CosimConfig:
         for key in ("gap_probability", "back_pressure_probability"):
             if not 0.0 <= getattr(self, key) < 1.0:
                 raise ConfigError(f"{key} must be at least 0 and below 1, not {getattr(self, key)}", None, "try 0.2")
-        for key, least in (("n_jets", 1), ("trace_jets", 1), ("threads", 1), ("patience_cycles", 1)):
-            self._check_least(key, least)
-        for key in ("reset_at", "trace_from", "seed"):
-            self._check_least(key, 0)
-        if self.trace not in ("none", "vcd", "fst"):
-            raise ConfigError(f"trace must be none, vcd or fst, not {self.trace!r}", None, "correct it")
-        if not self.timeout_s > 0:
-            raise ConfigError(f"timeout_s must be above 0, not {self.timeout_s}", None, "3600 is the default")
+        check_at_least(self, n_jets=1, trace_jets=1, threads=1, patience_cycles=1, reset_at=0, trace_from=0, seed=0)
+        check_choice(self, trace=("none", "vcd", "fst"))
+        check_above_zero(self, "timeout_s")
 
     @property
     def stresses(self) -> bool:
         """Whether there is anything that the second pass would do differently."""
         return self.gap_probability > 0 or self.back_pressure_probability > 0 or self.reset_at is not None
-
-    def _check_least(self, key: str, least: int) -> None:
-        value = getattr(self, key)
-        if value is not None and value < least:
-            raise ConfigError(f"{key} must be at least {least}, not {value}", None, "correct it")

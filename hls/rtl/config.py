@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from jets.config import check_above_zero, check_at_least, check_choice
 from jets.errors import ConfigError
 
 LANGUAGES = ("verilog", "vhdl")
@@ -44,17 +44,9 @@ class RtlConfig:
     part: str = "xcvu13p-flga2577-2-e"
 
     def __post_init__(self) -> None:
-        for key, known in (("language", LANGUAGES), ("interface", INTERFACES)):
-            if getattr(self, key) not in known:
-                raise ConfigError(f"{key} {getattr(self, key)!r} is not known", None, f"use {' or '.join(known)}")
-        for key in ("beats", "output_beats", "cells", "interleave", "cell_stages", "projection_stages"):
-            value = getattr(self, key)
-            if value is not None and value < 1:
-                raise ConfigError(f"{key} must be at least 1, not {value}", None, "correct it")
-        for key in ("stage_delay", "clock_ns"):
-            value = getattr(self, key)
-            if value is not None and not 0 < value < math.inf:
-                raise ConfigError(f"{key} must be positive, not {value}", None, "5.0 is a usual value")
+        check_choice(self, language=LANGUAGES, interface=INTERFACES)
+        check_at_least(self, beats=1, output_beats=1, cells=1, interleave=1, cell_stages=1, projection_stages=1)
+        check_above_zero(self, "stage_delay", "clock_ns")
         if max(self.beats, self.output_beats) > 1 and self.interface != "axi4stream":
             raise ConfigError("more than one transfer a jet needs a stream", None, "set interface to axi4stream")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from jets.config import check_above_zero, check_at_least
 from jets.errors import ConfigError
 
 FAMILIES = {"xcup": "UltraScale+", "xc7": "7-series"}
@@ -45,11 +45,8 @@ class SynthConfig:
                 raise ConfigError(f"family {family!r} is not known", None, f"use {' or '.join(FAMILIES)}")
         if not self.seeds or any(seed < 0 for seed in self.seeds):
             raise ConfigError("seeds must be one or more numbers from 0 on", None, "[1] is the default")
-        if self.netlist_jets < 0:
-            raise ConfigError(f"netlist_jets must be 0 or more, not {self.netlist_jets}", None, "100 is enough")
-        for name in ("yosys_timeout_s", "nextpnr_timeout_s", "cosim_timeout_s"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ConfigError(f"{name} must be positive, not {getattr(self, name)}", None, "3600 is an hour")
+        check_at_least(self, netlist_jets=0)
+        check_above_zero(self, "yosys_timeout_s", "nextpnr_timeout_s", "cosim_timeout_s")
 
     @property
     def kept_to_luts(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from hls.hardware import HardwareRow
 from hls.project import Project
 from hls.rtl.design import Design
 from hls.tools.tool import Tool
+from jets.config import check_above_zero
 from jets.errors import ConfigError, LayoutError
 from jets.files import read_json
 
@@ -41,10 +42,7 @@ class VendorConfig:
     def __post_init__(self) -> None:
         if self.part is not None and not re.fullmatch(r"[\w.-]+", self.part):
             raise ConfigError(f"part {self.part!r} is no name of an FPGA", None, "e.g. xcvu13p-flga2577-2-e")
-        for key in ("clock_ns", "timeout_s", "vectors"):
-            value = getattr(self, key)
-            if value is not None and not value > 0:
-                raise ConfigError(f"{key} must be positive, not {value}", None, "correct it")
+        check_above_zero(self, "clock_ns", "timeout_s", "vectors")
 
 
 @dataclass(frozen=True)

@@ -170,14 +170,14 @@ def test_a_layer_that_its_input_does_not_reach_is_refused_with_its_name() -> Non
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"language": "systemc"}, "language 'systemc' is not known"),
-        ({"interface": "wishbone"}, "interface 'wishbone' is not known"),
+        ({"language": "systemc"}, "language must be one of verilog, vhdl, not 'systemc'"),
+        ({"interface": "wishbone"}, "interface must be one of handshake, axi4stream, not 'wishbone'"),
         ({"cells": 0}, "cells must be at least 1, not 0"),
         ({"cell_stages": 0}, "cell_stages must be at least 1"),
         ({"beats": 3}, "more than one transfer a jet needs a stream"),
         ({"output_beats": 2}, "more than one transfer a jet needs a stream"),
-        ({"clock_ns": 0.0}, "clock_ns must be positive"),
-        ({"stage_delay": -1.0}, "stage_delay must be positive"),
+        ({"clock_ns": 0.0}, "clock_ns must be above 0"),
+        ({"stage_delay": -1.0}, "stage_delay must be above 0"),
         ({"stage_dely": 1.0}, "stage_delay"),
     ],
 )
