@@ -5,24 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import hls4ml
 import numpy as np
 import pytest
+from hls4ml.backends.backend import backend_map, register_backend
+from hls4ml.writer import register_writer
+from hls4ml.writer.writers import writer_map
 
-hls4ml = pytest.importorskip("hls4ml")
-from hls4ml.backends.backend import backend_map, register_backend  # noqa: E402
-from hls4ml.writer import register_writer  # noqa: E402
-from hls4ml.writer.writers import writer_map  # noqa: E402
-
-from hls import backend  # noqa: E402
-from hls.backend import NAME, register  # noqa: E402
-from hls.rtl import trace  # noqa: E402
-from jets.errors import ConfigError, ExactnessError  # noqa: E402
+from hls import backend
+from hls.backend import NAME, register
+from hls.rtl import trace
+from jets.errors import ConfigError, ExactnessError
 
 ROOT = Path(__file__).parents[2]
 USERS_MODEL = ROOT.parent / "shared/data/qkeras-v3_3layer.keras"
@@ -74,8 +73,8 @@ def test_hls4ml_loads_the_plugin_while_it_is_being_imported() -> None:
 
 
 def test_the_package_names_the_plugin() -> None:
-    found = [entry for entry in entry_points(group="hls4ml.backends") if entry.name == NAME]
-    assert not found or found[0].value == "hls.backend:register"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"]["hls4ml.backends"] == {NAME: f"{register.__module__}:{register.__qualname__}"}
 
 
 def test_what_is_not_compiled_is_refused(tmp_path: Path) -> None:
