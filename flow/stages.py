@@ -30,6 +30,7 @@ class Stage:
         run: called with its own folder, which may hold what an interrupted run of the same config left, and
             the folders of `after` by name.
         files: external files it reads; their bytes count as inputs.
+        find_tools: raises ToolNotFound when a program that it runs is not there.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Stage:
     config: Mapping[str, Any]
     run: Callable[[Path, Mapping[str, Path]], None]
     files: tuple[Path, ...] = ()
+    find_tools: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,17 @@ class Runner:
     def run(self, until: str | None = None, announce: Callable[[str, str], None] = lambda stage, state: None) -> None:
         """Run every stage that is not fresh, up to and including `until`.
 
-        `announce(stage, state)` is called with "fresh", "running" or "done".
+        `announce(stage, state)` is called with "fresh", "running" or "done". Nothing starts before the tools of every
+        stage that will run are found.
+
+        Raises:
+            ConfigError: no such stage.
+            ToolNotFound: a tool is not installed.
         """
         names = [stage.name for stage in self.stages]
         if until is not None and until not in names:
             raise ConfigError(f"unknown stage {until!r}", None, f"the stages are {', '.join(names)}")
+        self._find_tools(self.stages[: names.index(until) + 1] if until is not None else self.stages)
         claim_folder(self.build)
         with _locked(self.build / ".lock"):
             for stage in self.stages:
@@ -88,6 +96,12 @@ class Runner:
             manifest = self._manifest(stage) or {}
             found.append(StageState(stage.name, state, manifest.get("seconds")))
         return found
+
+    def _find_tools(self, stages: Sequence[Stage]) -> None:
+        """Rather now than after hours of training."""
+        for stage, state in zip(stages, self.states(), strict=False):
+            if state.state != "fresh":
+                stage.find_tools()
 
     def _state(self, stage: Stage, upstream_fresh: bool) -> str:
         folder = self.folder(stage.name)

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flow.hardware import emit_rtl, run_vendor, simulate_rtl, synthesize_rtl
-from flow.project import CompressSection, ProjectFolder, TaggerSection, VendorSection, fill_architecture
+from flow.project import CompressSection, ProjectConfig, ProjectFolder, TaggerSection, VendorSection, fill_architecture
 from flow.reporting import COSIM, DESIGN, FIRMWARE, ROWS, SYNTHESIS, TEACHER_OUTPUTS, write_report
 from flow.source import jets_inputs, open_jets, provide_jets
 from flow.stages import Stage
-from hls.cosim.config import CosimConfig
+from hls import synth
+from hls.cosim import CosimConfig, find_simulator
+from hls.csim.compiler import find_compiler
 from hls.project import HlsConfig
+from hls.rtl import find_alkaid
 from hls.rtl.config import RtlConfig
-from hls.synth.config import SynthConfig
+from hls.synth import SynthConfig
 from jets.dataset import JetsFile
 from jets.errors import ExactnessError
 from jets.files import claim_folder, existing_file, file_digest, write_json
@@ -48,22 +51,33 @@ def stages(project: ProjectFolder) -> list[Stage]:
         control = _without_teacher(config.compress)
         plain = {"student": _plain(config.student), "compress": _plain(control)}
         found.append(Stage("control", ("jets",), plain, partial(_distil, config.student, control)))
-    found.append(Stage("convert", ("jets", "distil"), _plain(config.hls), partial(_convert, project)))
-    found.append(Stage("csim", ("jets", "distil", "convert"), {}, _csim))
+    convert = partial(_convert, project)
+    found.append(Stage("convert", ("jets", "distil"), _plain(config.hls), convert, find_tools=find_compiler))
+    found.append(Stage("csim", ("jets", "distil", "convert"), {}, _csim, find_tools=find_compiler))
     if config.rtl is not None:
-        rtl = {"hls": _plain(config.hls), "rtl": _plain(config.rtl)}
-        found.append(Stage("rtl", ("distil",), rtl, partial(_rtl, config.hls, config.rtl)))
-        found.append(
-            Stage("cosim", ("jets", "distil", "csim", "rtl"), _plain(config.cosim), partial(_cosim, config.cosim))
-        )
-    if config.rtl is not None and config.synth is not None:
-        found.append(Stage("synth", ("csim", "rtl", "cosim"), _plain(config.synth), partial(_synth, config.synth)))
+        found += _rtl_stages(config, config.rtl)
     for section in config.vendor:
         after = ("csim",) if section.design == "hls" else ("rtl",)
         found.append(Stage(f"{section.tool}_{section.design}", after, _plain(section), partial(_vendor, section)))
     everything = tuple(stage.name for stage in found)
     compare = {"project": project.name, "compare": _plain(config.compare)}
     found.append(Stage("report", everything, compare, partial(write_report, project)))
+    return found
+
+
+def _rtl_stages(config: ProjectConfig, rtl: RtlConfig) -> list[Stage]:
+    inputs = {"hls": _plain(config.hls), "rtl": _plain(rtl)}
+    emit, simulate = partial(_rtl, config.hls, rtl), partial(_cosim, config.cosim)
+    found = [
+        Stage("rtl", ("distil",), inputs, emit, find_tools=find_alkaid),
+        Stage(
+            "cosim", ("jets", "distil", "csim", "rtl"), _plain(config.cosim), simulate,
+            find_tools=partial(find_simulator, rtl.language),
+        ),
+    ]  # fmt: skip
+    if config.synth is not None:
+        tools, map_it = partial(synth.find_tools, config.synth), partial(_synth, config.synth)
+        found.append(Stage("synth", ("csim", "rtl", "cosim"), _plain(config.synth), map_it, find_tools=tools))
     return found
 
 

@@ -157,15 +157,11 @@ def run(options: argparse.Namespace) -> None:
     from flow.project import ProjectFolder
     from flow.stages import Runner
     from flow.steps import stages
-    from hls.csim import find_compiler
 
     project = ProjectFolder.load(options.project)
     if options.place_and_route:
         project = project.with_place_and_route()
-    runner = Runner(stages(project), project.build)
-    if any(state.state != "fresh" for state in runner.states() if state.name in ("convert", "csim")):
-        find_compiler()  # rather now than after the training
-    runner.run(options.until, _announce)
+    Runner(stages(project), project.build).run(options.until, _announce)
     if options.until is None:
         _say_report(project.build / "report")
 

@@ -14,8 +14,8 @@ from hls.cosim.result import CosimResult
 from hls.cosim.self_test import check
 from hls.cosim.simulator import Simulator
 from hls.cosim.vectors import Stimuli, code_ranges
-from hls.cosim.verilator import find_verilator
-from hls.cosim.vhdl import build, find_vhdl_simulator
+from hls.cosim.verilator import Verilator, find_verilator
+from hls.cosim.vhdl import Ghdl, Nvc, build, find_vhdl_simulator
 from hls.rtl.design import Bus, Design
 from jets.errors import ConfigError, DataError
 from jets.files import claim_folder, replacing
@@ -72,12 +72,21 @@ def cosim(design: Design, vectors: Stimuli | Codes, expected: Codes, config: Cos
     return result
 
 
+def find_simulator(language: str) -> Verilator | Ghdl | Nvc:
+    """The simulator for "verilog" or "vhdl".
+
+    Raises:
+        ToolNotFound: it is not installed, or too old.
+    """
+    return find_vhdl_simulator() if language == "vhdl" else find_verilator()
+
+
 def _simulator(design: Design, config: CosimConfig, folder: Path) -> Simulator:
-    if design.language == "vhdl":
-        return build(find_vhdl_simulator(), design, folder, config.trace != "none", config.timeout_s)
-    verilator = find_verilator()
-    check(verilator)
-    return verilator.build(design, folder, config.trace, config.timeout_s)
+    found = find_simulator(design.language)
+    if not isinstance(found, Verilator):
+        return build(found, design, folder, config.trace != "none", config.timeout_s)
+    check(found)
+    return found.build(design, folder, config.trace, config.timeout_s)
 
 
 def _check(design: Design, codes: Codes, expected: Codes) -> None:

@@ -27,7 +27,7 @@ def trace(graph: Any) -> Circuit:
         InputError: a layer or an option that is not traced; names it and what would support it.
         ToolNotFound: alkaid is not installed.
     """
-    _require_alkaid()
+    find_alkaid()
     nodes = list(graph.get_layers())
     _check_graph(graph, nodes)
     (output,) = graph.outputs
@@ -36,7 +36,8 @@ def trace(graph: Any) -> Circuit:
     return Circuit(result_type(nodes[0]), result_type(last), shape, tuple(_blocks(nodes, output)))
 
 
-def _require_alkaid() -> None:
+def find_alkaid() -> None:
+    """Raise ToolNotFound unless alkaid, which does the tracing, is installed."""
     try:
         import alkaid  # noqa: F401
     except ImportError:
@@ -62,27 +63,29 @@ def _check_graph(graph: Any, nodes: Sequence[Any]) -> None:
 
 def _blocks(nodes: Sequence[Any], output: str) -> Iterator[FeedForward | Recurrence]:
     """The blocks in order, each fed by one tensor, that of the block before it."""
-    groups = [
-        list(group)
-        for _, group in itertools.groupby(nodes[1:], key=lambda node: node.name if node.class_name in CELLS else None)
-    ]
-    entering = nodes[0].outputs[0]
+    groups = [list(group) for _, group in itertools.groupby(nodes[1:], key=_side_by_side)]
+    entering = list(nodes[0].outputs)
     for group, following in itertools.zip_longest(groups, groups[1:]):
         _check_reach(group, entering)
         if group[0].class_name in CELLS:
-            if group[0].get_attr("direction") == "backward":
-                yield _turned(group[0])
-            yield _recurrence(group[0])
-            entering = group[0].outputs[0]
+            if len(group) > 1 or group[0].get_attr("direction") == "backward":
+                yield _in_turn(group)
+            yield _recurrence(group)
+            entering = [node.outputs[0] for node in group]
         else:
             leaving = following[0].inputs[0] if following else output
             yield _feed_forward(group, entering, leaving)
-            entering = leaving
+            entering = [leaving]
 
 
-def _check_reach(group: Sequence[Any], entering: str) -> None:
+def _side_by_side(node: Any) -> tuple[Any, ...] | None:
+    """What neighbours share that are one block: recurrent layers their data and what they hand on, others nothing."""
+    return (node.inputs, bool(node.get_attr("return_sequences"))) if node.class_name in CELLS else None
+
+
+def _check_reach(group: Sequence[Any], entering: Sequence[str]) -> None:
     """Raise InputError unless the layers use nothing but `entering` and one another."""
-    reach = {entering}
+    reach = set(entering)
     for node in group:
         for tensor in node.inputs:
             if tensor not in reach:
@@ -91,42 +94,57 @@ def _check_reach(group: Sequence[Any], entering: str) -> None:
         reach |= set(node.outputs)
 
 
-def _feed_forward(nodes: Sequence[Any], entering: str, leaving: str) -> FeedForward:
+def _feed_forward(nodes: Sequence[Any], entering: Sequence[str], leaving: str) -> FeedForward:
     values: dict[str, Any] = {}
     for node in nodes:
         inputs = []
         for tensor in node.inputs:
             variable = node.get_input_variable(tensor)
-            if tensor == entering and entering not in values:
+            if tensor in entering and tensor not in values:
                 fixed = fixed_type(node, "input", variable.type.precision)
-                values[entering] = new_values(_shape(variable), fixed)
+                values[tensor] = new_values(_shape(variable), fixed)
             inputs.append(values[tensor])
         outputs = LAYERS[node.class_name](node, inputs)
         values[node.outputs[0]] = outputs.reshape(_shape(node.get_output_variable()))
     layers = tuple(node.name for node in nodes)
-    return FeedForward(layers, _logic(layers, values[entering].ravel(), values[leaving].ravel()))
+    # Of recurrent layers side by side each step gives the states of all.
+    inputs = np.concatenate([values[tensor] for tensor in entering], axis=-1)
+    return FeedForward(layers, _logic(layers, inputs.ravel(), values[leaving].ravel()))
 
 
 def _shape(variable: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in variable.shape)
 
 
-def _turned(node: Any) -> FeedForward:
-    """The steps of a layer that runs backwards, the last one first."""
-    steps = new_values(_shape(node.get_input_variable()), input_type(node))
-    return FeedForward((node.name,), _logic((node.name,), steps.ravel(), steps[::-1].ravel()))
+def _in_turn(nodes: Sequence[Any]) -> FeedForward:
+    """The steps in the order in which recurrent layers side by side take them: at each step the data of all."""
+    layers = tuple(node.name for node in nodes)
+    steps = new_values(_shape(nodes[0].get_input_variable()), input_type(nodes[0]))
+    taken = [steps[::-1] if node.get_attr("direction") == "backward" else steps for node in nodes]
+    return FeedForward(layers, _logic(layers, steps.ravel(), np.concatenate(taken, axis=1).ravel()))
 
 
-def _recurrence(node: Any) -> Recurrence:
-    cell = CELLS[node.class_name]
-    cell.check(node)
-    n_steps, n_in = (int(size) for size in node.get_input_variable().shape)
-    n_units = int(node.get_attr("n_out"))
-    data = new_values(n_in, input_type(node))
-    states = tuple(new_values(n_units, fixed) for fixed in cell.state_types(node))
-    logic = _logic((node.name,), np.concatenate([data, *states]), np.concatenate(cell.step(node, data, states)))
-    sequences = bool(node.get_attr("return_sequences"))
-    return Recurrence((node.name,), logic, n_steps, n_units, n_units * len(states), sequences)
+def _recurrence(nodes: Sequence[Any]) -> Recurrence:
+    """Recurrent layers side by side as one: a step is one of each, with all hidden states before the others."""
+    layers = tuple(node.name for node in nodes)
+    n_steps, n_in = (int(size) for size in nodes[0].get_input_variable().shape)
+    data = [new_values(n_in, input_type(node)) for node in nodes]
+    before, after = [], []
+    for node, values in zip(nodes, data, strict=True):
+        cell = CELLS[node.class_name]
+        cell.check(node)
+        n_units = int(node.get_attr("n_out"))
+        before.append(tuple(new_values(n_units, fixed) for fixed in cell.state_types(node)))
+        after.append(cell.step(node, values, before[-1]))
+    old, new = (np.concatenate(_hidden_first(states)) for states in (before, after))
+    n_units = sum(len(states[0]) for states in before)
+    sequences = bool(nodes[0].get_attr("return_sequences"))
+    return Recurrence(layers, _logic(layers, np.concatenate([*data, old]), new), n_steps, n_units, len(old), sequences)
+
+
+def _hidden_first(states: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """The states of several layers in a row, the hidden ones before the others."""
+    return [hidden for hidden, *_ in states] + [other for _, *others in states for other in others]
 
 
 def _logic(layers: tuple[str, ...], inputs: Any, outputs: Any) -> Any:

@@ -36,8 +36,7 @@ def synthesize(design: Design, config: SynthConfig, folder: Path, vectors: Vecto
     sources(design)
     if config.netlist_jets and vectors is None:
         raise ConfigError(f"netlist_jets is {config.netlist_jets}, and there are no vectors", None, "give some, or 0")
-    yosys = Yosys.find()
-    nextpnr = Nextpnr.find() if config.place_and_route else None
+    yosys, nextpnr = find_tools(config)
     folder = claim_folder(folder)
     design.save(folder / DESIGN)
     mapped = [map_design(design, family, config, folder, yosys) for family in config.families]
@@ -59,3 +58,12 @@ def synthesize(design: Design, config: SynthConfig, folder: Path, vectors: Vecto
     )
     synthesis.save(folder / RESULT)
     return synthesis
+
+
+def find_tools(config: SynthConfig) -> tuple[Yosys, Nextpnr | None]:
+    """Yosys, and nextpnr where a design is to be placed and routed.
+
+    Raises:
+        ToolNotFound: one is not installed.
+    """
+    return Yosys.find(), Nextpnr.find() if config.place_and_route else None

@@ -136,12 +136,13 @@ def test_report_before_a_run_says_what_to_run(tmp_path: Path, capsys: pytest.Cap
     assert "tagware run" in refused(capsys, "report", project(tmp_path / "mine", BASE))
 
 
-def test_run_names_a_missing_compiler_before_it_trains(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("variable", ["CXX", "TAGWARE_VERILATOR", "TAGWARE_YOSYS"])
+def test_run_names_a_missing_tool_before_it_trains(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    monkeypatch.setenv("CXX", "g++-999")
+    monkeypatch.setenv(variable, "tool-999")
     folder = project(tmp_path / "mine", BASE)
-    assert "'g++-999'" in refused(capsys, "run", folder)
+    assert "tool-999" in refused(capsys, "run", folder)
     assert [path.name for path in folder.iterdir()] == ["project.yaml"]
 
 
