@@ -68,7 +68,7 @@ def estimate(graph: Any) -> list[dict[str, Any]]:
     """
     layers = layer_estimates(graph)
     clock_ns = float(graph.config.get_config_value("ClockPeriod"))
-    latency = sum(layer.latency_cycles for layer in layers)
+    latency = _latency_cycles(graph, layers)
     ports = [(layer.table_bits, layer.table_reads) for layer in layers]
     row: dict[str, Any] = {
         "tool": "tagware estimate",
@@ -99,6 +99,15 @@ def estimate(graph: Any) -> list[dict[str, Any]]:
             "note": _note(dsp, bram),
         },
     ]
+
+
+def _latency_cycles(graph: Any, layers: Sequence[LayerEstimate]) -> int:
+    """Cycles of one layer after another, where layers that the same one feeds work side by side."""
+    longest: dict[str, int] = {}
+    for layer in layers:
+        source = graph.graph[layer.name].get_input_node().name
+        longest[source] = max(longest.get(source, 0), layer.latency_cycles)
+    return sum(longest.values())
 
 
 def _note(dsp: int, bram: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,6 +120,13 @@ def exact_sum(fraction_bits: int, bound: float) -> FixedType:
     while bound > 2.0 ** (integer - 1) - 2.0**-fraction_bits:
         integer += 1
     return FixedType(max(integer + fraction_bits, 2), max(integer, 2 - fraction_bits))
+
+
+def holding(types: Sequence[FixedType]) -> FixedType:
+    """The narrowest type that has every number of each of the types."""
+    signed = any(fixed.signed for fixed in types)
+    integer = max(fixed.integer + (signed and not fixed.signed) for fixed in types)
+    return FixedType(integer + max(fixed.fraction_bits for fixed in types), integer, signed)
 
 
 def significant_bits(bound: float, fraction_bits: int) -> int:

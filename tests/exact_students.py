@@ -53,8 +53,10 @@ def recurrent_layer(cell: str, units: int = 4, types: Mapping[str, Any] | None =
     return (ExactGRU if cell == "gru" else ExactLSTM)(units, types, **{"name": "rnn", **options})
 
 
-def build_exact(cell: str, units: int = 4, n_constituents: int = 5, seed: int = 0, **options: Any) -> Any:
-    """Input, cast, cell, dense, ReLU, dense, cast."""
+def build_exact(
+    cell: str, units: int = 4, n_constituents: int = 5, seed: int = 0, bidirectional: bool = False, **options: Any
+) -> Any:
+    """Input, cast, cell, dense, ReLU, dense, cast; "bidirectional" has a wider second cell with other types."""
     import keras
 
     from models.students.exact.layers import ExactCast, ExactDense
@@ -63,7 +65,11 @@ def build_exact(cell: str, units: int = 4, n_constituents: int = 5, seed: int = 
     dense = {"weight": FixedPoint(7, 1), "bias": FixedPoint(8, 1)}
     inputs = keras.Input((n_constituents, 6), name="constituents")
     x = ExactCast({"result": INPUT}, name="constituents_q")(inputs)
-    x = recurrent_layer(cell, units, **options)(x)
+    steps, x = x, recurrent_layer(cell, units, **options)(x)
+    if bidirectional:
+        types = types_of(cell, options.get("reset_after", True), state=FixedPoint(9, 2))
+        backward = {**options, "types": types, "go_backwards": True, "name": "rnn_backward"}
+        x = keras.layers.Concatenate(name="states")([x, recurrent_layer(cell, units + 1, **backward)(steps)])
     if options.get("return_sequences"):
         x = recurrent_layer(cell, units + 1, **{**options, "return_sequences": False, "name": "second"})(x)
     x = ExactDense(8, dense, name="dense_0")(x)

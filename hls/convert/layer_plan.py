@@ -11,7 +11,9 @@ from hls.fixed_point import FixedType, exact_sum, significant_bits
 
 FLOAT32_BITS = 24
 
-RECURRENT = ("GRU", "LSTM", "ExactGRU", "ExactLSTM")
+EXACT_CELLS = ("ExactGRU", "ExactLSTM")
+
+RECURRENT = ("GRU", "LSTM", *EXACT_CELLS)
 """The kinds of layers with a state."""
 
 
@@ -20,7 +22,7 @@ class LayerPlan:
     """One layer of the graph to be: its types by role, and what the firmware layer computes.
 
     Attributes:
-        kind: the hls4ml layer, "Input", "Activation", "Dense", "GRU", "LSTM", "ExactGRU" or "ExactLSTM".
+        kind: the hls4ml layer, "Input", "Activation", "Dense", "Concatenate", "GRU", "LSTM", "ExactGRU" or "ExactLSTM".
         types: role ("result", "weight", "accum" …) to fixed-point type.
         data: weights on their grid, by hls4ml's name ("weight", "recurrent_weight", "bias", "recurrent_bias"), and the
             tables of an exact cell.

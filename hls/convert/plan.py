@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from hls.convert.exact_plan import exact_cast, exact_dense, exact_gru, exact_lstm
 from hls.convert.gates import GateTables, gate_tables
-from hls.convert.layer_plan import LayerPlan, Weights, bound, cast_plan, dense_plan
+from hls.convert.layer_plan import EXACT_CELLS, LayerPlan, Weights, bound, cast_plan, dense_plan
 from hls.convert.quantizers import activation_type, quantized_weights, refuse
-from hls.fixed_point import FixedType, exact_sum, significant_bits
+from hls.fixed_point import FixedType, exact_sum, holding, significant_bits
 from hls.project import HlsConfig
 from jets.errors import ConfigError, InputError
 
@@ -19,23 +19,24 @@ from jets.errors import ConfigError, InputError
 def plan_layers(model: Any, config: HlsConfig) -> tuple[LayerPlan, ...]:
     """The plan of every layer of a chain of QKeras or exact layers, from the input to the output.
 
+    In the place of one exact recurrent layer there may be two side by side and the concatenation of their last states.
+
     Raises:
         InputError: a layer that the firmware cannot compute exactly as Keras does; names the layer and its class.
         ConfigError: `config.layers` names a layer that is not there.
     """
     layers = _chain(model)
-    plans: list[LayerPlan] = []
-    value: FixedType | None = None
+    plans: dict[str, LayerPlan] = {}
     for place, layer in enumerate(layers):
         after = layers[place + 1] if place + 1 < len(layers) else None
-        plan = _PLANS.get(type(layer).__name__, _unsupported)(layer, value, after, config)
-        plans.append(plan)
-        value = plan.types["result"]
-    unknown = sorted(set(config.layers) - {plan.name for plan in plans})
+        sources = [plans[name].types["result"] for name in _sources(layer)]
+        value = holding(sources) if len(sources) > 1 else next(iter(sources), None)
+        plans[layer.name] = _PLANS.get(type(layer).__name__, _unsupported)(layer, value, after, config)
+    unknown = sorted(set(config.layers) - set(plans))
     if unknown:
-        known = ", ".join(plan.name for plan in plans)
+        known = ", ".join(plans)
         raise ConfigError(f"no layer {unknown[0]!r} in the student", "hls: layers", f"its layers are {known}")
-    return tuple(plans)
+    return tuple(plans.values())
 
 
 def _chain(model: Any) -> list[Any]:
@@ -44,12 +45,25 @@ def _chain(model: Any) -> list[Any]:
         raise InputError(
             "the student must have one input and one output", f"model {model.name!r}", "use a chain of layers"
         )
-    for before, layer in itertools.pairwise(layers):
-        nodes = layer._inbound_nodes
-        sources = [tensor._keras_history.operation.name for node in nodes for tensor in node.input_tensors]
-        if sources != [before.name]:
-            raise refuse(layer, f"is not fed by the layer before it alone, but by {sources}", "use a chain of layers")
+    for place, layer in enumerate(layers[1:], start=1):
+        *_, before = pair = layers[max(place - 2, 0) : place]
+        joins = type(layer).__name__ == "Concatenate" and _are_side_by_side(pair)
+        feeding = {source.name for source in (pair if joins else [before])}
+        if set(_sources(layer)) != feeding and not _are_side_by_side([before, layer]):
+            what = f"is not fed by the layer before it alone, but by {_sources(layer)}"
+            raise refuse(layer, what, "use a chain of layers")
     return layers
+
+
+def _sources(layer: Any) -> list[str]:
+    """The names of the layers that feed a layer."""
+    return [tensor._keras_history.operation.name for node in layer._inbound_nodes for tensor in node.input_tensors]
+
+
+def _are_side_by_side(layers: Sequence[Any]) -> bool:
+    """Whether these are two exact cells that read the same steps and hand on a last state each."""
+    cells = [layer for layer in layers if type(layer).__name__ in EXACT_CELLS and not layer.return_sequences]
+    return len(cells) == 2 and _sources(cells[0]) == _sources(cells[1])
 
 
 def _input(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
@@ -57,6 +71,11 @@ def _input(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -
         raise refuse(layer, "the input is not quantized", "put a QActivation(quantized_bits(…)) right after it")
     plan = _PLANS[type(after).__name__](after, None, None, config)
     return LayerPlan(layer.name, "Input", {"result": plan.types["result"]}, compare_with=after.name)
+
+
+def _concatenate(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    assert value is not None
+    return LayerPlan(layer.name, "Concatenate", {"result": value}, compare_with=layer.name)
 
 
 def _activation(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
@@ -191,6 +210,7 @@ def _unsupported(layer: Any, value: FixedType | None, after: Any, config: HlsCon
 
 _PLANS = {
     "InputLayer": _input,
+    "Concatenate": _concatenate,
     "QActivation": _activation,
     "QDense": _dense,
     "QGRU": _gru,

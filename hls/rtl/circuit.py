@@ -29,10 +29,10 @@ class FeedForward:
 
 @dataclass(frozen=True)
 class Recurrence:
-    """A recurrent layer: `logic` is one step, from the data and the states to the new states.
+    """A recurrent layer, or several side by side: `logic` is one step, from the data and the states to the new states.
 
     Attributes:
-        n_units: length of the hidden state, the first of the `n_states` values that a step hands on.
+        n_units: length of the hidden states, the first of the `n_states` values that a step hands on.
         sequences: whether the hidden state of every step is the output, or that of the last one.
     """
 

@@ -13,6 +13,7 @@ from hls.convert import convert, convert_student
 from hls.convert.graph import build_graph, check_graph
 from hls.convert.plan import plan_layers
 from hls.csim import build, probe_inputs
+from hls.estimate import estimate, layer_estimates
 from hls.fixed_point import FixedType
 from hls.project import HlsConfig, LayerConfig, SelfCheckConfig
 from jets.dataset import JetsFile
@@ -22,7 +23,7 @@ from jets.samples import sample_path
 from models.students.exact.fixed_point import FixedPoint
 from models.students.recurrent import RecurrentSpec
 from models.tagger import Tagger
-from tests.exact_students import INPUT, build_exact, types_of
+from tests.exact_students import INPUT, build_exact, recurrent_layer, types_of
 from tests.hls.firmware import edited, write_project
 from tests.integer_cell import IntegerCell
 
@@ -44,7 +45,7 @@ def compiled_difference(model: Any, folder: Path, config: HlsConfig, n_random: i
     inputs = probe_inputs(compiled.input, n_random, seed=1)
     outputs = compiled.predict(inputs)
     assert len(np.unique(outputs)) > 100
-    return int(np.count_nonzero(outputs != np.asarray(model(inputs))))
+    return int(np.count_nonzero(outputs != model.predict(inputs, batch_size=4096, verbose=0)))
 
 
 def test_an_exact_gru_passes_its_self_check_on_the_vendors_types_and_jets(tmp_path: Path) -> None:
@@ -71,6 +72,56 @@ def test_the_firmware_of_an_lstm_with_learnt_bits_equals_keras_and_its_cell_the_
     fraction = cast.current_types()["result"].fraction
     states = integer.run(np.asarray(entered * 2.0**fraction).astype(np.int64), fraction)
     np.testing.assert_array_equal(states * 2.0 ** -integer.fraction("state"), np.asarray(cell(entered)))
+
+
+def test_the_firmware_of_a_bidirectional_gru_equals_keras_and_its_cells_the_integers(tmp_path: Path) -> None:
+    model = learn(build_exact("gru", learn_bits=True, bidirectional=True, skip_padding=True))
+    compiled = build(write_project(model, tmp_path / "project"))
+    inputs = probe_inputs(compiled.input, 3000, seed=2)
+    np.testing.assert_array_equal(compiled.predict(inputs), np.asarray(model(inputs)))
+    cast, cells = model.get_layer("constituents_q"), [model.get_layer(name) for name in ("rnn", "rnn_backward")]
+    entered, fraction = cast(inputs), cast.current_types()["result"].fraction
+    codes = np.asarray(entered * 2.0**fraction).astype(np.int64)
+    integers = [IntegerCell.of(cell) for cell in cells]
+    assert [integer.go_backwards for integer in integers] == [False, True]
+    states = [integer.run(codes, fraction) * 2.0 ** -integer.fraction("state") for integer in integers]
+    found = model.get_layer("states")([cell(entered) for cell in cells])
+    np.testing.assert_array_equal(np.concatenate(states, axis=1), np.asarray(found))
+
+
+def test_side_by_side_the_wider_state_decides_the_type_and_the_longer_layer_the_latency(tmp_path: Path) -> None:
+    model, config = build_exact("gru", bidirectional=True), HlsConfig()
+    plans = {plan.name: plan for plan in plan_layers(model, config)}
+    states = [plans[name].types["result"] for name in ("rnn", "rnn_backward", "states")]
+    assert [(fixed.width, fixed.integer) for fixed in states] == [(8, 1), (9, 2), (9, 2)]
+    graph = build_graph(model, list(plans.values()), config, tmp_path)
+    cycles = {layer.name: layer.latency_cycles for layer in layer_estimates(graph)}
+    assert cycles["rnn"] > 0 < cycles["rnn_backward"]
+    (row, *_) = estimate(graph)
+    assert row["latency_cycles"] == sum(cycles.values()) - min(cycles["rnn"], cycles["rnn_backward"])
+
+
+def side_by_side(**kinds: Any) -> Any:
+    import keras
+
+    from models.students.exact.layers import ExactCast
+
+    inputs = keras.Input((5, 6), name="constituents")
+    x = ExactCast({"result": INPUT}, name="constituents_q")(inputs)
+    other = ExactCast({"result": INPUT}, name="other")(x) if kinds.pop("other_steps", False) else x
+    first = recurrent_layer("gru", **kinds)(x)
+    second = recurrent_layer("gru", **kinds, name="second")(other)
+    joined = keras.layers.Concatenate(name="states")([first, second])
+    return keras.Model(inputs, ExactCast({"result": FixedPoint(8, 1)}, name="result")(joined))
+
+
+@pytest.mark.parametrize("options", [{"return_sequences": True}, {"other_steps": True}])
+def test_layers_that_do_not_stand_side_by_side_are_refused_by_name(options: dict[str, Any]) -> None:
+    plan_layers(side_by_side(), HlsConfig())
+    with pytest.raises(
+        InputError, match=r"layer '\w+' \(Exact\w+\): is not fed by the layer before it alone, but by \["
+    ):
+        plan_layers(side_by_side(**options), HlsConfig())
 
 
 @pytest.mark.parametrize(("cell", "kind"), EVERY_CELL)
@@ -155,6 +206,15 @@ def test_every_cell_and_option_equals_keras(
     cell: str, kind: dict[str, Any], options: dict[str, Any], config: HlsConfig, tmp_path: Path
 ) -> None:
     assert compiled_difference(build_exact(cell, **kind, **options), tmp_path / "project", config) == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("cell", "kind"), EVERY_CELL)
+def test_bidirectional_students_equal_keras_on_twenty_thousand_vectors(
+    cell: str, kind: dict[str, Any], tmp_path: Path
+) -> None:
+    model = learn(build_exact(cell, 10, 10, bidirectional=True, skip_padding=True, learn_bits=True, **kind))
+    assert compiled_difference(model, tmp_path / "project", HlsConfig(), 20_000) == 0
 
 
 @pytest.mark.long

@@ -18,15 +18,17 @@ EVERY_OPTION = [
     ("gru", {"reset_after": False, "go_backwards": True, "return_sequences": True}),
     ("lstm", {"skip_padding": True, "go_backwards": True}),
     ("lstm", {"return_sequences": True}),
+    ("gru", {"bidirectional": True, "skip_padding": True}),
+    ("lstm", {"bidirectional": True, "skip_padding": True}),
 ]
 
 
 def broken(firmware: Firmware, role: str, shift: int) -> int:
-    """Vectors that differ when one constant of the cell is `shift` steps off."""
+    """Vectors that differ when one constant of a cell, the backward one if there is one, is `shift` steps off."""
     from hls.rtl import trace
 
-    variable = firmware.graph.get_layers()
-    node = next(node for node in variable if node.class_name.startswith("Exact"))
+    nodes = firmware.graph.graph
+    node = nodes.get("rnn_backward", nodes["rnn"])
     weight = node.weights[role]
     right = weight.data.copy()
     place = np.unravel_index(np.argmax(np.abs(right)), right.shape)
@@ -54,6 +56,28 @@ def test_a_step_that_is_not_padding_is_not_skipped(tmp_path: Path) -> None:
     inputs = skipping.vectors()
     inputs = inputs[(inputs != 0).all(axis=(1, 2))]
     np.testing.assert_array_equal(skipping.circuit.interpret(inputs), plain.circuit.interpret(inputs))
+
+
+def test_layers_side_by_side_are_one_block_whose_steps_take_both_ends_of_the_jet(tmp_path: Path) -> None:
+    firmware = firmware_of(build_exact("lstm", units=2, bidirectional=True), tmp_path)
+    order, cells, _ = firmware.circuit.blocks
+    assert isinstance(cells, Recurrence)
+    assert order.layers == cells.layers == ("rnn", "rnn_backward")
+    assert (cells.n_units, cells.n_states) == (2 + 3, 2 * (2 + 3))
+    steps = np.arange(5 * 6).reshape(1, 5, 6)
+    taken = np.concatenate([steps, steps[:, ::-1]], axis=2).reshape(1, -1)
+    np.testing.assert_array_equal(order.run(steps.reshape(1, -1) * 2.0**-5), taken * 2.0**-5)
+    mirrored = replace(firmware.circuit, blocks=(replace(order, logic=_unturned(order)), *firmware.circuit.blocks[1:]))
+    assert firmware.n_mismatch(mirrored) > 0
+
+
+def _unturned(order: Any) -> Any:
+    """Wires that hand both layers the steps from the first to the last."""
+    half = [place for step in range(5) for place in range(12 * step, 12 * step + 6)]
+    outputs = list(order.logic.out_idxs)
+    for place in half:
+        outputs[place + 6] = outputs[place]
+    return order.logic._replace(out_idxs=outputs)
 
 
 def test_widths_that_differ_at_every_stage_are_kept(tmp_path: Path) -> None:
