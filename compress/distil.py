@@ -25,10 +25,9 @@ from jets.errors import DataError, InputError, TagwareError
 from jets.features import PowerOfTwoScaling
 from jets.files import claim_folder, json_digest
 from models.registry import architecture, n_outputs
-from models.students.recurrent import RecurrentSpec
+from models.students.student import StudentSpec, architecture_name
 from models.tagger import Tagger
 
-STUDENT = "recurrent_student"
 SCALING_JETS = 200_000
 
 
@@ -73,7 +72,7 @@ class DistilConfig:
 
 
 def distil(
-    spec: RecurrentSpec,
+    spec: StudentSpec,
     bits: Bits | ExactBits,
     jets_file: JetsFile | Path | str,
     teacher_outputs: TeacherOutputs | None,
@@ -84,7 +83,7 @@ def distil(
 
     `out` gets `float/` and `quantized/`, a `Tagger` folder each with the `curves.csv` of its phase. A finished phase
     of an earlier call with the same settings, jets and teacher is reused, an interrupted one starts over. The inputs
-    of the train and validation splits are held in memory (480 bytes a jet for 20 constituents).
+    of the train and validation splits are held in memory (480 bytes a jet for 20 constituents of six features).
 
     Args:
         spec: the student's shape.
@@ -129,12 +128,13 @@ class _Run:
 
     def __init__(
         self,
-        spec: RecurrentSpec,
+        spec: StudentSpec,
         bits: Bits | ExactBits,
         source: JetsFile,
         teacher: TeacherOutputs | None,
         config: DistilConfig,
     ) -> None:
+        self.design = architecture(architecture_name(spec))
         self.spec, self.bits, self.source, self.teacher, self.config = spec, bits, source, teacher, config
         self._splits: dict[str, Split] = {}
 
@@ -171,9 +171,8 @@ class _Run:
         import keras
 
         keras.utils.set_random_seed(self.config.seed)
-        design = architecture(STUDENT)
-        network = design.build(self.spec, n_outputs(self.source.classes))
-        tagger = Tagger(STUDENT, self.spec, self.source.classes, self._fit_scaling(), network, "keras")
+        network = self.design.build(self.spec, n_outputs(self.source.classes))
+        tagger = Tagger(self.design.name, self.spec, self.source.classes, self._fit_scaling(), network, "keras")
         settings = (self.config.float_epochs, self.config.learning_rate)
         return self._train(tagger, Phase("float", *settings, *self._shared()), folder, self.float_record())
 
@@ -224,7 +223,7 @@ class _Run:
         """The input scaling from training jets, thinned evenly so that they fit in memory."""
         step = -(-len(self.source) // SCALING_JETS)
         sample = [block[::step] for block in self.source.slices(split="train")]
-        return architecture(STUDENT).fit_scaling(concatenate(sample), self.spec)
+        return self.design.fit_scaling(concatenate(sample), self.spec)
 
     def _split(self, name: str, scaling: PowerOfTwoScaling | None) -> Split:
         if name not in self._splits:
@@ -232,9 +231,10 @@ class _Run:
         return self._splits[name]
 
     def _read_split(self, name: str, scaling: PowerOfTwoScaling | None) -> Split:
-        inputs, labels, weights, ids = [], [], [], []
+        inputs: list[NDArray[Any]] = []
+        labels, weights, ids = [], [], []
         for jets in self.source.slices(split=name):
-            inputs.append(architecture(STUDENT).inputs(jets, self.spec, scaling)["constituents"])
+            inputs.extend(self.design.inputs(jets, self.spec, scaling).values())
             labels.append(jets.labels)
             weights.append(jets.weights)
             ids.append(jets.ids)

@@ -24,7 +24,7 @@ class Split:
     """The jets of one split as a student sees them.
 
     Attributes:
-        inputs: (n_jets, n_constituents, n_features) float32.
+        inputs: (n_jets, n_constituents, n_features) or (n_jets, n_features) float32.
         targets: (n_jets, 2 + …) float32, see `compress.objective.pack`.
         labels: (n_jets,) integers.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,12 @@ from jets.dataset import Floats, Jets
 from jets.errors import ConfigError, DataError
 
 SIX_FEATURES = ("pt_rel", "eta_rot", "phi_rot", "energy_rel", "delta_r", "particle_id")
+SIXTEEN_FEATURES = (
+    "px", "py", "pz", "energy", "energy_rel", "pt", "pt_rel", "eta", "eta_rel", "eta_rot", "phi", "phi_rel", "phi_rot",
+    "delta_r", "cos_theta", "cos_theta_rel",
+)  # fmt: skip
+CONSTITUENT_FEATURES = {3: SIX_FEATURES[:3], 6: SIX_FEATURES, 16: SIXTEEN_FEATURES}
+"""The sets of features of a constituent, by their number."""
 
 # Offsets are multiples of this, so that the firmware can hold them in few bits.
 OFFSET_STEP = 2.0**-16
@@ -34,25 +40,60 @@ def six_features(jets: Jets, n_constituents: int) -> NDArray[np.float32]:
     Raises:
         ConfigError: `n_constituents` is not positive.
     """
+    return constituent_features(jets, n_constituents, SIX_FEATURES)
+
+
+def constituent_features(jets: Jets, n_constituents: int, names: Sequence[str]) -> NDArray[np.float32]:
+    """Named features of the hardest constituents, zero where padded.
+
+    The names are those of `SIX_FEATURES`, for which see `six_features`, and of `SIXTEEN_FEATURES`, which have the
+    content of the public hls4ml LHC jets: momenta and energy in GeV, eta and phi also absolute, and cos_theta =
+    tanh(eta), cos_theta_rel = tanh(eta_rel).
+
+    Returns:
+        (n_jets, n_constituents, n_names), pT-ordered; padded with zeros when the jets store fewer constituents.
+
+    Raises:
+        ConfigError: `n_constituents` is not positive.
+    """
     if n_constituents < 1:
         raise ConfigError(f"n_constituents must be at least 1, not {n_constituents}", None, "use 20, as in the paper")
-    pt, deta, dphi = (jets.feature(name).astype(np.float64) for name in ("pt_gev", "deta", "dphi"))
-    jet_pt, jet_eta, jet_mass = (jets.jet(name).astype(np.float64)[:, None] for name in ("pt_gev", "eta", "mass_gev"))
-    eta_rot, phi_rot = principal_rotation(np.where(jets.mask, pt, 0.0), deta, dphi)
-    jet_energy = _energy(jet_pt, jet_eta, jet_mass)
-    columns = (
-        pt / jet_pt,
-        eta_rot,
-        phi_rot,
-        _energy(pt, jet_eta + deta, jets.feature("mass_gev").astype(np.float64)) / jet_energy,
-        np.hypot(deta, dphi),
-        particle_id(jets),
-    )
+    columns = _constituent_columns(jets)
     kept = min(n_constituents, jets.mask.shape[1])
-    features = np.zeros((len(jets), n_constituents, len(SIX_FEATURES)), np.float32)
-    for index, column in enumerate(columns):
-        features[:, :kept, index] = np.where(jets.mask, column, 0.0)[:, :kept]
+    features = np.zeros((len(jets), n_constituents, len(names)), np.float32)
+    for index, name in enumerate(names):
+        features[:, :kept, index] = np.where(jets.mask, columns[name], 0.0)[:, :kept]
     return features
+
+
+def _constituent_columns(jets: Jets) -> dict[str, Floats]:
+    """Every feature by name, each (n_jets, n_stored); anything where padded."""
+    pt, deta, dphi = (jets.feature(name).astype(np.float64) for name in ("pt_gev", "deta", "dphi"))
+    jet_pt, jet_eta, jet_phi, jet_mass = (
+        jets.jet(name).astype(np.float64)[:, None] for name in ("pt_gev", "eta", "phi", "mass_gev")
+    )
+    eta_rot, phi_rot = principal_rotation(np.where(jets.mask, pt, 0.0), deta, dphi)
+    eta, phi = jet_eta + deta, jet_phi + dphi
+    energy = _energy(pt, eta, jets.feature("mass_gev").astype(np.float64))
+    return {
+        "px": pt * np.cos(phi),
+        "py": pt * np.sin(phi),
+        "pz": pt * np.sinh(eta),
+        "energy": energy,
+        "energy_rel": energy / _energy(jet_pt, jet_eta, jet_mass),
+        "pt": pt,
+        "pt_rel": pt / jet_pt,
+        "eta": eta,
+        "eta_rel": deta,
+        "eta_rot": eta_rot,
+        "phi": np.mod(phi + np.pi, 2 * np.pi) - np.pi,
+        "phi_rel": dphi,
+        "phi_rot": phi_rot,
+        "delta_r": np.hypot(deta, dphi),
+        "cos_theta": np.tanh(eta),
+        "cos_theta_rel": np.tanh(deta),
+        "particle_id": particle_id(jets),
+    }
 
 
 def principal_rotation(pt: Floats, deta: Floats, dphi: Floats) -> tuple[Floats, Floats]:

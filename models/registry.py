@@ -221,6 +221,21 @@ def _recurrent_student() -> Architecture:
     )
 
 
+def _mlp_student() -> Architecture:
+    from models.students import inputs
+    from models.students.feed_forward import MlpSpec, build_float
+
+    return Architecture("mlp_student", "keras", MlpSpec, build_float, inputs.mlp_inputs, inputs.fit_mlp_scaling)
+
+
+def _particle_student() -> Architecture:
+    from models.students import inputs
+    from models.students.feed_forward import ParticleSpec, build_float
+
+    fed = (inputs.particle_inputs, inputs.fit_particle_scaling)
+    return Architecture("particle_student", "keras", ParticleSpec, build_float, *fed)
+
+
 def _sequence_inputs(jets: Jets, config: Any, scaling: PowerOfTwoScaling | None) -> dict[str, NDArray[Any]]:
     from models.sequence import sequence_inputs
 
@@ -243,5 +258,7 @@ _ARCHITECTURES: Mapping[str, Callable[[], Architecture]] = {
     "gru": partial(_recurrent_reference, "gru"),
     "lstm": partial(_recurrent_reference, "lstm"),
     "recurrent_student": _recurrent_student,
+    "mlp_student": _mlp_student,
+    "particle_student": _particle_student,
 }
 ARCHITECTURE_NAMES = tuple(_ARCHITECTURES)

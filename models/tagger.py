@@ -257,8 +257,10 @@ def _unreadable(weights: Path, error: Exception) -> LayoutError:
 
 
 def _quantized_objects(tagger: Tagger) -> dict[str, Any]:
-    """The classes that a quantized model names; a float model needs none and QKeras is not imported."""
+    """The classes that a quantized model names; for a float model QKeras is not imported."""
     objects: dict[str, Any] = {}
+    if tagger.architecture == "particle_student":
+        from models.students import particles  # noqa: F401 (Keras finds its classes once it is imported)
     if tagger.quantization is None:
         return objects
     if tagger.quantization.get("front_end") == "exact":
@@ -292,5 +294,6 @@ def _torch_outputs(network: Any, arrays: Arrays) -> tuple[NDArray[np.float32], N
 
 
 def _keras_predict(network: Any, arrays: Arrays) -> NDArray[np.float32]:
-    values: NDArray[np.float32] = network.predict_on_batch(arrays["constituents"])
+    (inputs,) = arrays.values()
+    values: NDArray[np.float32] = network.predict_on_batch(inputs)
     return np.asarray(values, np.float32)

@@ -1,4 +1,4 @@
-"""The QKeras front end: a recurrent student whose every tensor has a stated fixed-point type.
+"""The QKeras front end: a student whose every tensor has a stated fixed-point type.
 
 The quantizers are chosen so that hls4ml's kernels reproduce the student exactly: scales of one (alpha=1), rounding half
 to even with saturation (ap_fixed's AP_RND_CONV, AP_SAT), gates that are hls4ml's own tables (`models.students.tables`).
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from jets.errors import ConfigError, DataError
+from models.students.feed_forward import Parts, network
 from models.students.recurrent import RecurrentSpec
+from models.students.student import StudentSpec
 from models.tagger import restore_recurrent_name
 
 MAX_BITS = 32
 TABLE_SIZES = (64, 65536)
-UNSIGNED = ("activations",)
+UNSIGNED = ("activations", "mean")
 FixedPoint = tuple[int, int]
 
 
@@ -40,6 +42,7 @@ class Bits:
         dense_weights: kernels of the dense layers.
         dense_bias: their biases.
         activations: what the ReLU layers hand on (unsigned).
+        mean: of the particles of a DeepSets or JEDI-linear student (unsigned).
         output: the logits.
 
     Raises:
@@ -57,6 +60,7 @@ class Bits:
     dense_weights: FixedPoint = (8, 1)
     dense_bias: FixedPoint = (8, 1)
     activations: FixedPoint = (8, 3)
+    mean: FixedPoint = (10, 3)
     output: FixedPoint = (16, 6)
 
     def __post_init__(self) -> None:
@@ -69,11 +73,11 @@ class Bits:
         if self.table[1] < 1:
             raise ConfigError("table: entries reach 1, they need an integer bit for the sign", None, "e.g. [9, 1]")
 
-    def check_for(self, spec: RecurrentSpec) -> None:
+    def check_for(self, spec: StudentSpec) -> None:
         """Raise ConfigError when a student of this shape cannot have these types."""
         if spec.arithmetic != "qkeras":
             raise ConfigError("these are the bits of arithmetic: qkeras", None, "give compress: {exact: …} instead")
-        if spec.cell == "lstm" and self.state[1] < 2:
+        if isinstance(spec, RecurrentSpec) and spec.cell == "lstm" and self.state[1] < 2:
             what = f"state: an LSTM's cell state leaves [-1, 1), {self.state[1]} integer bits are too few"
             raise ConfigError(what, None, "e.g. bits: {state: [12, 4]}")
 
@@ -94,29 +98,39 @@ def _check_width(name: str, width: FixedPoint) -> None:
         raise ConfigError(what, None, "write [total, integer], e.g. [8, 1]")
 
 
-def build_quantized(spec: RecurrentSpec, bits: Bits, n_outputs: int) -> Any:
-    """The QKeras model of a spec, (n_jets, n_constituents, 6) -> quantized logits (n_jets, n_outputs).
+def build_quantized(spec: StudentSpec, bits: Bits, n_outputs: int) -> Any:
+    """The QKeras model of a spec, (n_jets, …) -> quantized logits (n_jets, n_outputs).
+
+    Layers of a feed-forward one: see `models.students.feed_forward.network`.
+
+    Raises:
+        ConfigError: bits that this student cannot have.
+    """
+    bits.check_for(spec)
+    if isinstance(spec, RecurrentSpec):
+        return _recurrent_network(spec, bits, n_outputs)
+    return network(spec, n_outputs, _parts(bits))
+
+
+def _recurrent_network(spec: RecurrentSpec, bits: Bits, n_outputs: int) -> Any:
+    """A recurrent student.
 
     Layers: "constituents" (input), "constituents_q", "rnn", "rnn_q", "dense_0", "relu_0", …, "logit", "logit_q": those
     of `models.students.recurrent.build_float` with a QActivation behind each, since QKeras does not quantize a layer's
     output. "rnn_q" has the state's own type, so that firmware needs nothing there.
-
-    Raises:
-        ConfigError: an LSTM whose state has too few integer bits for its cell state.
     """
     import keras
-    import qkeras
 
-    bits.check_for(spec)
+    parts = _parts(bits)
     inputs = keras.Input((spec.n_constituents, 6), name="constituents")
-    x = qkeras.QActivation(_signed(bits.input), name="constituents_q")(inputs)
+    x = parts.cast("input", "constituents_q")(inputs)
     x = _recurrent(spec, bits)(x)
-    x = qkeras.QActivation(_signed(bits.state), name="rnn_q")(x)
+    x = parts.cast("state", "rnn_q")(x)
     for place, width in enumerate(spec.dense):
-        x = _dense(width, bits, f"dense_{place}")(x)
-        x = qkeras.QActivation(qkeras.quantized_relu(*bits.activations), name=f"relu_{place}")(x)
-    x = _dense(n_outputs, bits, "logit")(x)
-    x = qkeras.QActivation(_signed(bits.output), name="logit_q")(x)
+        x = parts.dense(width, True, f"dense_{place}")(x)
+        x = parts.relu(f"relu_{place}")(x)
+    x = parts.dense(n_outputs, True, "logit")(x)
+    x = parts.cast("output", "logit_q")(x)
     model = keras.Model(inputs, x, name=f"quantized_{spec.cell}_student")
     restore_recurrent_name(model)
     return model
@@ -149,15 +163,20 @@ def _recurrent(spec: RecurrentSpec, bits: Bits) -> Any:
     return qkeras.QGRU(spec.units, reset_after=True, **options)
 
 
-def _dense(width: int, bits: Bits, name: str) -> Any:
+def _parts(bits: Bits) -> Parts:
+    """Layers of qkeras, which does not quantize what a layer gives: a QActivation does."""
     import qkeras
 
-    return qkeras.QDense(
-        width,
-        kernel_quantizer=_signed(bits.dense_weights),
-        bias_quantizer=_signed(bits.dense_bias),
-        name=name,
-    )
+    def dense(width: int, use_bias: bool, name: str) -> Any:
+        weights = {"kernel_quantizer": _signed(bits.dense_weights), "bias_quantizer": _signed(bits.dense_bias)}
+        return qkeras.QDense(width, use_bias=use_bias, name=name, **weights)
+
+    def cast(tensor: str, name: str) -> Any:
+        width = getattr(bits, tensor)
+        quantizer = qkeras.quantized_relu(*width) if tensor in UNSIGNED else _signed(width)
+        return qkeras.QActivation(quantizer, name=name)
+
+    return Parts(dense, lambda name: cast("activations", name), cast)
 
 
 def warm_start(quantized: Any, float_model: Any) -> None:

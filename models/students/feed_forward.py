@@ -1,0 +1,189 @@
+"""Feed-forward students from one spec each: an MLP of high-level features, and particles that meet their mean.
+
+The network is written once, `network`; the `Parts` it is made of are float Keras layers here and those of a
+quantization front end in `compress.quantize`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from jets.errors import ConfigError
+from jets.features import CONSTITUENT_FEATURES
+from jets.high_level import HIGH_LEVEL_FEATURES
+from models.students.recurrent import MAX_WIDTH
+
+KINDS = ("mlp", "deep_sets", "jedi_linear")
+MAX_CONSTITUENTS = 128
+
+
+@dataclass(frozen=True)
+class MlpSpec:
+    """A multilayer perceptron of the 16 features of `jets.high_level`; the default is that of arXiv:1804.06913.
+
+    Attributes:
+        dense: widths of its ReLU layers.
+
+    Raises:
+        ConfigError: no layer, or a width that is not between 1 and `MAX_WIDTH`.
+    """
+
+    kind: Literal["mlp"] = "mlp"
+    dense: tuple[int, ...] = (64, 32, 32)
+    arithmetic: ClassVar[str] = "qkeras"
+
+    def __post_init__(self) -> None:
+        _check_widths("dense", self.dense)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of a jet's input, (16,)."""
+        return (len(HIGH_LEVEL_FEATURES),)
+
+
+@dataclass(frozen=True)
+class ParticleSpec:
+    """DeepSets (arXiv:1703.06114), or JEDI-linear (arXiv:2508.15468): DeepSets whose particles meet their mean.
+
+    Equations in docs/students.md.
+
+    Attributes:
+        kind: "deep_sets" or "jedi_linear".
+        n_constituents: particles of a jet, in falling pT; fewer are padded and masked.
+        features: of a particle, 3, 6 or 16 (`jets.features.CONSTITUENT_FEATURES`).
+        particle: widths of the ReLU layers of each particle; in JEDI-linear all but the first see the mean, too.
+        dense: widths of the ReLU layers between the mean over particles and the output.
+
+    Raises:
+        ConfigError: an unknown kind or number of features, more particles than `MAX_CONSTITUENTS`, no layer of
+            particles (two in JEDI-linear), or a width that is not between 1 and `MAX_WIDTH`.
+    """
+
+    kind: Literal["deep_sets", "jedi_linear"] = "deep_sets"
+    n_constituents: int = 16
+    features: int = 6
+    particle: tuple[int, ...] = (32, 32)
+    dense: tuple[int, ...] = (32,)
+    arithmetic: ClassVar[str] = "qkeras"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS[1:]:
+            raise ConfigError(f"unknown kind {self.kind!r}", None, f"use one of {', '.join(KINDS[1:])}")
+        if self.features not in CONSTITUENT_FEATURES:
+            known = ", ".join(map(str, CONSTITUENT_FEATURES))
+            raise ConfigError(f"features must be one of {known}, not {self.features}", None, "correct it")
+        if not 1 <= self.n_constituents <= MAX_CONSTITUENTS:
+            what = f"n_constituents must be between 1 and {MAX_CONSTITUENTS}, not {self.n_constituents}"
+            raise ConfigError(what, None, "correct it")
+        _check_widths("particle", self.particle, at_least=1 + self.exchanges)
+        _check_widths("dense", self.dense, at_least=0)
+
+    @property
+    def exchanges(self) -> bool:
+        """Whether particles see the mean of all."""
+        return self.kind == "jedi_linear"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of a jet's input, (n_constituents, features + 1): the last column is the mask."""
+        return (self.n_constituents, self.features + 1)
+
+
+FeedForwardSpec = MlpSpec | ParticleSpec
+
+
+def shift(n_particles: int) -> int:
+    """Bits by which a sum over particles is shifted to the right, ceil(log2 n_particles)."""
+    return (n_particles - 1).bit_length()
+
+
+def _check_widths(name: str, widths: tuple[int, ...], at_least: int = 1) -> None:
+    if len(widths) < at_least:
+        raise ConfigError(f"{name} needs at least {at_least} widths, not {len(widths)}", None, "e.g. [32, 32]")
+    for place, width in enumerate(widths):
+        if not 1 <= width <= MAX_WIDTH:
+            raise ConfigError(f"{name}[{place}] must be between 1 and {MAX_WIDTH}, not {width}", None, "correct it")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a feed-forward network is made of in one front end; each gives a layer of the given name.
+
+    Attributes:
+        dense: (width, use_bias, name) -> a matrix of the last axis.
+        relu: (name) -> a ReLU, and the type of what it hands on.
+        cast: (tensor, name) -> the type of "input", "mean" or "output".
+    """
+
+    dense: Callable[[int, bool, str], Any]
+    relu: Callable[[str], Any]
+    cast: Callable[[str, str], Any]
+
+
+def build_float(spec: FeedForwardSpec, n_outputs: int) -> Any:
+    """The float Keras model of a spec, (n_jets, *spec.input_shape) -> raw logits (n_jets, n_outputs)."""
+    import keras
+
+    return network(
+        spec,
+        n_outputs,
+        Parts(
+            dense=lambda width, use_bias, name: keras.layers.Dense(width, use_bias=use_bias, name=name),
+            relu=lambda name: keras.layers.ReLU(name=name),
+            cast=lambda tensor, name: lambda x: x,
+        ),
+    )
+
+
+def network(spec: FeedForwardSpec, n_outputs: int, parts: Parts) -> Any:
+    """The Keras model of a spec made of `parts`.
+
+    Layers: "features" or "constituents" (input), its cast; of particles those of `_particles`; then "dense_0",
+    "relu_0", …, "logit", and the cast of the output.
+    """
+    import keras
+
+    name = "constituents" if isinstance(spec, ParticleSpec) else "features"
+    inputs = keras.Input(spec.input_shape, name=name)
+    x = parts.cast("input", f"{name}_q")(inputs)
+    if isinstance(spec, ParticleSpec):
+        x = _particles(spec, x, parts)
+    for place, width in enumerate(spec.dense):
+        x = parts.dense(width, True, f"dense_{place}")(x)
+        x = parts.relu(f"relu_{place}")(x)
+    x = parts.dense(n_outputs, True, "logit")(x)
+    return keras.Model(inputs, parts.cast("output", "logit_q")(x), name=f"{spec.kind}_student")
+
+
+def _particles(spec: ParticleSpec, constituents: Any, parts: Parts) -> Any:
+    """The mean of the particles' last layer, (n_jets, width).
+
+    Layers: "unmasked", "particle_0", "particle_relu_0"; then "particle_1", "particle_relu_1", …, each in JEDI-linear
+    with "mean_1", its cast, "exchange_1" and their sum "meet_1" between; at last "pool" and its cast.
+    """
+    import keras
+
+    from models.students.particles import MaskedMean, Unmasked
+
+    x = Unmasked(name="unmasked")(constituents)
+    for place, width in enumerate(spec.particle):
+        each = parts.dense(width, True, f"particle_{place}")(x)
+        if spec.exchanges and place:
+            mean = MaskedMean(keepdims=True, name=f"mean_{place}")([x, constituents])
+            mean = parts.cast("mean", f"mean_{place}_q")(mean)
+            all_ = parts.dense(width, False, f"exchange_{place}")(mean)
+            each = keras.layers.Add(name=f"meet_{place}")([each, all_])
+        x = parts.relu(f"particle_relu_{place}")(each)
+    return parts.cast("mean", "pool_q")(MaskedMean(name="pool")([x, constituents]))
+
+
+def layer_names(spec: FeedForwardSpec) -> list[str]:
+    """The layers that multiply."""
+    found: list[str] = []
+    if isinstance(spec, ParticleSpec):
+        for place in range(len(spec.particle)):
+            found += [f"exchange_{place}"] if spec.exchanges and place else []
+            found.append(f"particle_{place}")
+    return [*found, *(f"dense_{place}" for place in range(len(spec.dense))), "logit"]
