@@ -95,6 +95,14 @@ class Jets:
         column: NDArray[np.float32] = self.kinematics[:, KINEMATICS.index(name)]
         return column
 
+    def resized(self, n_constituents: int) -> Jets:
+        """These jets with that many constituents: the hardest, or padded with zeros."""
+        extra = max(n_constituents - self.mask.shape[1], 0)
+        constituents = np.pad(self.constituents[:, :n_constituents], ((0, 0), (0, extra), (0, 0)))
+        return replace(
+            self, constituents=constituents, mask=np.pad(self.mask[:, :n_constituents], ((0, 0), (0, extra)))
+        )
+
     def require_classes(self, where: str | Path | None = None) -> Jets:
         """Return self if every class has jets; raise DataError naming the first that has none."""
         for label, name in enumerate(self.classes):
@@ -139,6 +147,7 @@ class Jets:
         return self
 
 
+STORED_ROWS = 4096
 PER_JET = ("constituents", "mask", "kinematics", "labels", "ids", "weights")
 
 
@@ -225,6 +234,32 @@ class JetsWriter:
         self._file.append(columns)
         _digest(self._digests, columns)
         self.n_jets += len(jets)
+
+    def append_stored(self, stored: JetsFile, like: Jets, relabel: NDArray[np.int16]) -> None:
+        """Add all the jets of a file that a writer of the same settings wrote, without compressing them again.
+
+        Args:
+            stored: after a whole number of this writer's chunks.
+            like: a block with the classes and the provenance that the jets get.
+            relabel: (n_classes of `stored`,): the label in `like` of each of its labels.
+
+        Raises:
+            DataError: other features than the first block's.
+            LayoutError: the file is damaged.
+            StorageError: the disk is full.
+        """
+        self._first = self._first or like[:0]
+        _check_same_layout(self._first, like, self.path)
+        with open_hdf5(stored.path) as file:
+            names = [f"constituents/{name}" for name in stored.constituent_features]
+            for start in range(0, stored.n_jets, STORED_ROWS):
+                columns = stored.columns(file, slice(start, min(start + STORED_ROWS, stored.n_jets)))
+                columns["labels"] = relabel[columns["labels"]]
+                _digest(self._digests, columns)
+                self._file.append({name: values for name, values in columns.items() if name not in names})
+            for name in names:
+                self._file.append_chunks(name, file[name])
+        self.n_jets += stored.n_jets
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -372,30 +407,37 @@ class JetsFile:
         if not digests or _combine(digests, header) != self.checksum:
             raise LayoutError("does not have the checksum it was written with", self.path, "make or copy it again")
 
-    def _block(self, file: h5py.File, rows: slice) -> Jets:
+    def columns(self, file: h5py.File, rows: slice) -> dict[str, NDArray[Any]]:
+        """Rows of every dataset of the open file, as they are stored; LayoutError if it is damaged."""
+        kinds = {f"constituents/{name}": _stored_as(name) for name in self.constituent_features}
+        kinds |= {"mask_length": np.int16} | STORED_AS
         try:
-            features = [
-                _stored(file, f"constituents/{name}", rows, _stored_as(name)) for name in self.constituent_features
-            ]
-            constituents = np.stack(features, axis=-1, dtype=np.float32)
-            length = _stored(file, "mask_length", rows, np.int16)
-            values = {
+            columns = {
                 name: _stored(file, name, rows, kind)
-                for name, kind in STORED_AS.items()
+                for name, kind in kinds.items()
                 if name in file or name != "high_level"
             }
         except (KeyError, TypeError, ValueError) as error:
             raise LayoutError(f"is damaged ({error})", self.path, "make or copy it again") from None
-        if {len(column) for column in (constituents, length, *values.values())} != {rows.stop - rows.start}:
+        if {len(values) for values in columns.values()} != {rows.stop - rows.start}:
             raise LayoutError("is damaged (jets are missing)", self.path, "make or copy it again")
+        return columns
+
+    def _block(self, file: h5py.File, rows: slice) -> Jets:
+        columns = self.columns(file, rows)
+        features = [columns[f"constituents/{name}"] for name in self.constituent_features]
+        try:
+            constituents = np.stack(features, axis=-1, dtype=np.float32)
+        except ValueError as error:
+            raise LayoutError(f"is damaged ({error})", self.path, "make or copy it again") from None
         return Jets(
             constituents=constituents,
-            mask=np.arange(constituents.shape[1]) < length[:, None],
+            mask=np.arange(constituents.shape[1]) < columns["mask_length"][:, None],
             classes=self.classes,
             constituent_features=self.constituent_features,
             high_level_features=self.high_level_features,
             provenance=self.provenance,
-            **values,
+            **{name: columns[name] for name in STORED_AS if name in columns},
         )
 
 

@@ -163,6 +163,26 @@ class HDF5Writer:
         dataset.resize(len(dataset) + len(values), axis=0)
         dataset[len(dataset) - len(values) :] = values
 
+    def append_chunks(self, name: str, source: h5py.Dataset) -> None:
+        """Add all rows of a dataset that a writer of the same settings wrote, as they are compressed.
+
+        The rows so far must be a whole number of chunks.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        with interrupts_deferred():
+            if name not in self._file:
+                self._extend(name, source[:0])
+            dataset = self._file[name]
+            start = len(dataset)
+            dataset.resize(start + len(source), axis=0)
+            for place in range(source.id.get_num_chunks()):
+                offset = source.id.get_chunk_info(place).chunk_offset
+                mask, content = source.id.read_direct_chunk(offset)
+                dataset.id.write_direct_chunk((start + offset[0], *offset[1:]), content, mask)
+            self._stream.check()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -147,15 +147,7 @@ def _kinematics(jets: Clustered) -> NDArray[np.float32]:
 
 def _joined(blocks: list[Jets], n_constituents: int) -> Jets:
     """The blocks with exactly `n_constituents` constituents each, cut or padded."""
-
-    def fitted(block: Jets) -> Jets:
-        extra = max(n_constituents - block.mask.shape[1], 0)
-        constituents = np.pad(block.constituents[:, :n_constituents], ((0, 0), (0, extra), (0, 0)))
-        return replace(
-            block, constituents=constituents, mask=np.pad(block.mask[:, :n_constituents], ((0, 0), (0, extra)))
-        )
-
-    return concatenate([fitted(block) for block in blocks])
+    return concatenate([block.resized(n_constituents) for block in blocks])
 
 
 def _digest(seed: int, name: str, chunk: int | str) -> int:

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import shutil
-import signal
-import threading
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +13,13 @@ import numpy as np
 from tqdm import tqdm
 
 from jets.dataset import Jets, JetsFile, JetsWriter, concatenate, require_replaceable
-from jets.errors import ConfigError, InputError, ToolFailed
+from jets.errors import InputError
 from jets.files import claim_folder, json_digest
 from jets.simulate.chunk import MATCH_DISTANCE, PT_BINS, simulate_chunk
 from jets.simulate.config import JETS_PER_CHUNK, SimulateConfig
 from jets.simulate.detector import load_detector
 from jets.simulation_packages import simulation_versions
+from jets.workers import run_tasks, worker_count
 
 
 @dataclass(frozen=True)
@@ -58,9 +52,7 @@ def simulate(config: SimulateConfig, out: str | Path, processes: int | None = No
         StorageError: the disk is full, `out` cannot be written, or it is a file that is not ours.
         ToolFailed: a worker process was killed.
     """
-    processes = (os.cpu_count() or 1) if processes is None else processes
-    if processes < 1:
-        raise ConfigError(f"processes is {processes}, it must be at least 1", None, "correct it")
+    processes = worker_count(processes)
     out = Path(out)
     if out.is_dir():
         raise InputError("is a folder, not a file", out, "name a file that ends in .h5")
@@ -92,44 +84,8 @@ def _make(chunks: list[_Chunk], processes: int) -> None:
     done = sum(chunk.n_jets for chunk in chunks) - sum(chunk.n_jets for chunk in missing)
     total = done + sum(chunk.n_jets for chunk in missing)
     with tqdm(desc="simulate", total=total, initial=done, unit="jets", disable=None) as bar:
-        if processes == 1 or len(missing) < 2:
-            for chunk in missing:
-                bar.update(chunk.make())
-            return
-        with _pool(min(processes, len(missing))) as pool:
-            try:
-                for finished in as_completed([pool.submit(chunk.make) for chunk in missing]):
-                    bar.update(finished.result())
-            except BrokenProcessPool:
-                remedy = "run the same command again with fewer processes; finished chunks are kept"
-                raise ToolFailed("a simulation process was killed, perhaps for want of memory", None, remedy) from None
-
-
-@contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
-    """Fresh worker processes that end at once when the block fails or is interrupted."""
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _start_worker)
-    try:
-        yield pool
-    except BaseException:
-        workers = list((getattr(pool, "_processes", None) or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:
-            worker.terminate()
-        raise
-    pool.shutdown()
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, which ends its workers, and never outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
+        for n_jets in run_tasks([chunk.make for chunk in missing], processes, "a simulation"):
+            bar.update(n_jets)
 
 
 def _is_whole(chunk: _Chunk) -> bool:
