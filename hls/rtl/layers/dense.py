@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hls.rtl.casts import cast
+from hls.rtl.layers.adder_graph import adder_graph
 from hls.rtl.products import matrix_product
 from hls.rtl.refusal import accumulator_type, offsets, refuse, result_type, weights
 
-STRATEGIES = ("latency", "resource", "resource_unrolled")
+STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmetic")
 PRODUCTS = ("mult", "weight_ternary")
 """hls4ml's products that are a multiplication; its ternary weights are -1, 0 and 1."""
 
@@ -24,6 +25,8 @@ def dense(node: Any, inputs: list[Any]) -> Any:
 def matrix_layer(node: Any, rows: Any, n_out: int) -> Any:
     """The layer's matrix and bias applied to each of the rows (n_rows, n_in): (n_rows, n_out)."""
     strategy = _strategy(node)
+    if strategy == "distributed_arithmetic":
+        return cast(np.stack([adder_graph(node, row) for row in rows]), result_type(node))
     check_products(node)
     weight = weights(node, "weight")
     bias = offsets(node, "bias")
@@ -46,9 +49,6 @@ def check_products(node: Any, name: str = "weight") -> None:
 
 def _strategy(node: Any) -> str:
     strategy = str(node.get_attr("strategy")).lower()
-    if strategy == "distributed_arithmetic":
-        what = "its strategy is distributed arithmetic, for which hls4ml drops the weights from the graph"
-        raise refuse(node, what, "use Latency: the traced logic is distributed arithmetic of the same products")
     if strategy not in STRATEGIES:
         remedy = "use strategy Latency or Resource; a file of hls/rtl/layers for that kernel would add it"
         raise refuse(node, f"the strategy {strategy} is not traced", remedy)

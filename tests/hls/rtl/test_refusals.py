@@ -48,13 +48,6 @@ def test_an_overflow_mode_that_hls4ml_cannot_write_either(student: Any) -> None:
         fixed_type(node, "result", "ap_fixed<8,3,AP_TRN,AP_WRAP_SM,1>")
 
 
-def test_a_strategy_that_is_not_traced(student: Any) -> None:
-    graph = graph_of(student)
-    graph.graph["dense_0"].set_attr("strategy", "distributed_arithmetic")
-    message = refusal(graph)
-    assert "layer 'dense_0'" in message and "drops the weights" in message and "use Latency" in message
-
-
 @pytest.mark.parametrize(
     ("layer", "attribute", "value"),
     [
