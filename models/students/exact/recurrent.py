@@ -8,7 +8,7 @@ Importing this module imports Keras.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -20,6 +20,19 @@ from models.students.exact.gates import Gate, GateTables, gate_tables
 from models.students.exact.layers import ExactLayer
 
 Step = Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]
+
+UNROLLED_STEPS = 32
+"""Longer sequences are a loop: it steps 8 % slower than unrolled at 100 steps of 128 units, 22 % at 20 of 20, and its
+first batch comes seven times sooner (2.2 s, not 16 s, at 100)."""
+
+
+def _unrolled(advance: Callable[[Any, Any], tuple[Any, Any]], states: Any, places: Sequence[Any]) -> tuple[Any, Any]:
+    """`ops.scan` with operations of its own for every step."""
+    every = []
+    for place in zip(*(ops.unstack(values) for values in places), strict=True):
+        states, new = advance(states, place)
+        every.append(new)
+    return states, tuple(ops.stack(values) for values in zip(*every, strict=True))
 
 
 class ExactRecurrent(ExactLayer):
@@ -87,19 +100,23 @@ class ExactRecurrent(ExactLayer):
 
     def call(self, x: Any) -> Any:
         """The states, for x on the grid of the layer before."""
-        n_steps = int(x.shape[1])
-        projected = ops.unstack(ops.matmul(x, self.rounded("weight")) + self.rounded("bias"), axis=1)
+        x = ops.moveaxis(ops.flip(x, axis=1) if self.go_backwards else x, 1, 0)
+        places = [ops.matmul(x, self.rounded("weight")) + self.rounded("bias")]
+        if self.skip_padding:
+            places.append(ops.all(ops.equal(x, 0.0), axis=-1, keepdims=True))
         step = self.step()
-        states = (ops.zeros_like(projected[0][:, : self.units]),) * self.N_STATES
-        hidden = []
-        for place in reversed(range(n_steps)) if self.go_backwards else range(n_steps):
-            new = step(projected[place], states)
+
+        def advance(states: tuple[Any, ...], place: Sequence[Any]) -> tuple[Any, Any]:
+            projected, *padded = place
+            new = step(projected, states)
             if self.skip_padding:
-                padded = ops.all(ops.equal(x[:, place], 0.0), axis=-1, keepdims=True)
-                new = tuple(ops.where(padded, old, value) for old, value in zip(states, new, strict=True))
-            states = new
-            hidden.append(states[0])
-        return ops.stack(hidden, axis=1) if self.return_sequences else hidden[-1]
+                new = tuple(ops.where(padded[0], old, value) for old, value in zip(states, new, strict=True))
+            return new, new
+
+        start = (ops.zeros_like(places[0][0, :, : self.units]),) * self.N_STATES
+        walk = ops.scan if x.shape[0] > UNROLLED_STEPS else _unrolled
+        last, every = walk(advance, start, places)
+        return ops.moveaxis(every[0], 0, 1) if self.return_sequences else last[0]
 
     def step(self) -> Step:
         """One step of the cell, (W x + b, states) -> states, the hidden state first."""

@@ -11,6 +11,7 @@ import pytest
 from keras import ops
 
 from jets.errors import ConfigError
+from models.students.exact import recurrent
 from models.students.exact.fixed_point import FixedPoint, table
 from models.students.exact.recurrent import ExactGRU, ExactLSTM
 from tests.exact_students import INPUT, build_exact, recurrent_layer, types_of, widen
@@ -58,6 +59,35 @@ def test_keras_computes_the_integers_of_the_definition(
     expected = integer.run(codes, INPUT.fraction) * 2.0 ** -integer.fraction("state")
     np.testing.assert_array_equal(states(layer, codes), expected)
     assert len(np.unique(expected)) > 30
+
+
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [("gru", {"skip_padding": True, "go_backwards": True, "return_sequences": True}), ("lstm", {"learn_bits": True})],
+)
+def test_a_loop_over_the_steps_has_the_states_and_gradients_of_copies(
+    cell: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    layer, x = wide_layer(cell, **options), (input_codes(200) * INPUT.step).astype(np.float32)
+    found = []
+    for steps in (5, 4):
+        monkeypatch.setattr(recurrent, "UNROLLED_STEPS", steps)
+
+        @tf.function(autograph=False)
+        def run(x: Any) -> Any:
+            with tf.GradientTape() as tape:
+                states = layer(x)
+                loss = ops.mean(ops.square(states + 0.3))
+            return states, tape.gradient(loss, [weight.value for weight in layer.trainable_variables])
+
+        has_loop = any("While" in operation.type for operation in run.get_concrete_function(x).graph.get_operations())
+        assert has_loop == (steps == 4)
+        found.append([np.asarray(part) for part in tf.nest.flatten(run(x))])
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    for unrolled, looped in zip(*(gradients[1:] for gradients in found), strict=True):
+        np.testing.assert_allclose(looped, unrolled, rtol=1e-4, atol=1e-6 * np.abs(unrolled).max())
 
 
 def test_a_graph_as_in_training_computes_the_same() -> None:
