@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -38,12 +39,16 @@ def convert(tagger_folder: str | Path, config: HlsConfig, out: str | Path, jets:
     tagger = _quantized_student(tagger_folder)
     names = ("tagger.json", "model.keras")
     digest = json_digest({name: file_digest(tagger_folder / name) for name in names})
-    inputs = None if jets is None else tagger.inputs(jets[: config.self_check.n_jets])["constituents"]
+    inputs = None
+    if jets is not None:
+        (inputs,) = tagger.inputs(jets[: config.self_check.n_jets]).values()
     return convert_student(tagger.network, config, out, digest, inputs)
 
 
 def student_graph(tagger_folder: str | Path, config: HlsConfig) -> Any:
     """The hls4ml ModelGraph that `convert` writes the HLS project of a saved student from; nothing is written.
+
+    It has arrays, whatever `config.io_type` says: streams carry the same values, and RTL has interfaces of its own.
 
     Raises:
         InputError: no tagger there, or a layer that the firmware cannot compute exactly; names the layer.
@@ -53,6 +58,7 @@ def student_graph(tagger_folder: str | Path, config: HlsConfig) -> Any:
 
     tagger_folder = Path(tagger_folder)
     model = _quantized_student(tagger_folder).network
+    config = dataclasses.replace(config, io_type="io_parallel")
     return build_graph(model, plan_layers(model, config), config, tagger_folder / "never_written")
 
 

@@ -17,12 +17,10 @@ from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
 from hls4ml.model.attributes import Attribute, ChoiceAttribute, ConfigurableAttribute
 from hls4ml.model.layers import Layer, register_layer
-from hls4ml.model.types import NamedType
+from hls4ml.model.types import NamedType, PackedType
 
-from hls.convert.layer_plan import LayerPlan
-from hls.convert.qkeras import plan_of, weights_of
+from hls.convert.qkeras import planned, weights_of
 from hls.project import BACKENDS
-from jets.errors import InputError
 
 CONFIG = Path(__file__).parent / "kernels" / "exact_recurrent_config.h.j2"
 
@@ -88,7 +86,7 @@ class ExactRecurrentConfig(LayerConfigTemplate):  # type: ignore[misc]
             n_gates=N_GATES[node.class_name],
             n_sequence=n_timesteps,
             n_sequence_out=n_timesteps if node.get_attr("return_sequences") else 1,
-            types=[*types.items(), ("state", node.get_output_variable().type.name)],
+            types=[*types.items(), ("state", _state_type(node))],
             cell=_cell(node),
             **{name: str(value).lower() for name, value in flags.items()},
         )
@@ -120,18 +118,16 @@ def register() -> None:
         backend.register_template(ExactRecurrentCall)
 
 
+def _state_type(node: Any) -> str:
+    """The C++ of the state's type; that of the output is a word of all units where the layer hands on a stream."""
+    output = node.get_output_variable().type
+    return f"{output.name}::value_type" if isinstance(output, PackedType) else str(output.name)
+
+
 def _cell(node: Any) -> str:
     if node.class_name == "ExactLSTM":
         return "exact_lstm_cell"
     return "exact_gru_reset_after" if node.get_attr("reset_after") else "exact_gru_reset_before"
-
-
-def _planned(layer: Any) -> LayerPlan:
-    plan = plan_of(layer)
-    if plan is None:
-        remedy = "convert it with hls.convert, which computes the types of its sums"
-        raise InputError("hls4ml has no precisions for it", f"layer {layer.name!r}", remedy)
-    return plan
 
 
 class ExactRecurrentHandler(KerasV3LayerHandler):  # type: ignore[misc]
@@ -141,7 +137,7 @@ class ExactRecurrentHandler(KerasV3LayerHandler):  # type: ignore[misc]
 
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         """One recurrent layer; its constants are those of the kernel's call, in this order: weights, then tables."""
-        plan = _planned(layer)
+        plan = planned(layer)
         first = ("weight", "bias", "recurrent_weight")
         others = tuple(role for role in layer.parameters() if role not in first)
         constants = (*first, *others, *layer.tables())
@@ -169,7 +165,7 @@ class ExactDenseHandler(KerasV3LayerHandler):  # type: ignore[misc]
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         """One Dense layer with weights on their grid."""
         shape = {"n_in": int(in_tensors[0].shape[-1]), "n_out": int(layer.units), "data_format": "channels_last"}
-        return ({**self.default_config, "class_name": "Dense", **shape, **weights_of(_planned(layer))},)
+        return ({**self.default_config, "class_name": "Dense", **shape, **weights_of(planned(layer))},)
 
 
 class ExactCastHandler(KerasV3LayerHandler):  # type: ignore[misc]
@@ -180,5 +176,5 @@ class ExactCastHandler(KerasV3LayerHandler):  # type: ignore[misc]
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         """One Activation layer."""
         n_in = math.prod(int(size) for size in in_tensors[0].shape[1:])
-        activation = _planned(layer).activation
+        activation = planned(layer).activation
         return ({**self.default_config, "class_name": "Activation", "activation": activation, "n_in": n_in},)

@@ -32,10 +32,11 @@ def build_graph(model: Any, plans: Sequence[LayerPlan], config: HlsConfig, folde
     from hls4ml.converters.keras_v3_to_hls import parse_keras_v3_model
     from hls4ml.model.graph import ModelGraph
 
-    from hls.convert.exact_layers import register
+    from hls.convert import exact_layers, particle_layers
     from hls.convert.qkeras import handling
 
-    register()
+    exact_layers.register()
+    particle_layers.register()
     with handling(plans), quiet():
         layers, inputs, outputs, _ = parse_keras_v3_model(model, allow_da_fallback=False, allow_v2_fallback=False)
         backend = get_backend(config.backend)
@@ -83,7 +84,8 @@ def check_graph(graph: Any, plans: Sequence[LayerPlan], config: HlsConfig) -> No
     """Raise ToolFailed unless every type of every layer of the graph is the planned one."""
     planned = {plan.name: plan for plan in plans}
     for node in graph.get_layers():
-        plan = planned.get(node.name)
+        # A stream that two layers read is cloned; nothing else is done to its values.
+        plan = planned.get(node.get_input_node().name if node.class_name == "Clone" else node.name)
         if plan is None:
             raise ToolFailed("hls4ml added a layer nobody planned", f"layer {node.name!r} ({node.class_name})", _REMEDY)
         for role, text in node_types(node).items():

@@ -10,16 +10,21 @@ import numpy as np
 from hls.convert.exact_plan import exact_cast, exact_dense, exact_gru, exact_lstm
 from hls.convert.gates import GateTables, gate_tables
 from hls.convert.layer_plan import EXACT_CELLS, LayerPlan, Weights, bound, cast_plan, dense_plan
+from hls.convert.particle_plan import add, check_particles, masked_mean, unmasked
 from hls.convert.quantizers import activation_type, quantized_weights, refuse
 from hls.fixed_point import FixedType, exact_sum, holding, significant_bits
 from hls.project import HlsConfig
 from jets.errors import ConfigError, InputError
 
+STREAMED = ("Input", "Activation", "Dense", "Concatenate", "GRU", *EXACT_CELLS)
+"""The kinds of layers that have a kernel for streams."""
+
 
 def plan_layers(model: Any, config: HlsConfig) -> tuple[LayerPlan, ...]:
     """The plan of every layer of a chain of QKeras or exact layers, from the input to the output.
 
-    In the place of one exact recurrent layer there may be two side by side and the concatenation of their last states.
+    In the place of one exact recurrent layer there may be two side by side and the concatenation of their last states;
+    behind the cast of its input a student of particles may branch (docs/students.md).
 
     Raises:
         InputError: a layer that the firmware cannot compute exactly as Keras does; names the layer and its class.
@@ -30,8 +35,13 @@ def plan_layers(model: Any, config: HlsConfig) -> tuple[LayerPlan, ...]:
     for place, layer in enumerate(layers):
         after = layers[place + 1] if place + 1 < len(layers) else None
         sources = [plans[name].types["result"] for name in _sources(layer)]
+        if type(layer).__name__ == "MaskedMean":
+            sources = sources[:1]
         value = holding(sources) if len(sources) > 1 else next(iter(sources), None)
-        plans[layer.name] = _PLANS.get(type(layer).__name__, _unsupported)(layer, value, after, config)
+        plan = _PLANS.get(type(layer).__name__, _unsupported)(layer, value, after, config)
+        if config.io_type == "io_stream" and plan.kind not in STREAMED:
+            raise refuse(layer, "has no kernel for io_stream", "use io_type: io_parallel")
+        plans[layer.name] = plan
     unknown = sorted(set(config.layers) - set(plans))
     if unknown:
         known = ", ".join(plans)
@@ -45,6 +55,9 @@ def _chain(model: Any) -> list[Any]:
         raise InputError(
             "the student must have one input and one output", f"model {model.name!r}", "use a chain of layers"
         )
+    if any(type(layer).__name__ == "MaskedMean" for layer in layers):
+        check_particles(layers[0], layers[1:], _sources)
+        return layers
     for place, layer in enumerate(layers[1:], start=1):
         *_, before = pair = layers[max(place - 2, 0) : place]
         joins = type(layer).__name__ == "Concatenate" and _are_side_by_side(pair)
@@ -209,9 +222,12 @@ def _unsupported(layer: Any, value: FixedType | None, after: Any, config: HlsCon
 
 
 _PLANS = {
+    "Add": add,
     "InputLayer": _input,
     "Concatenate": _concatenate,
+    "MaskedMean": masked_mean,
     "QActivation": _activation,
+    "Unmasked": unmasked,
     "QDense": _dense,
     "QGRU": _gru,
     "QLSTM": _lstm,

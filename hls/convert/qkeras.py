@@ -37,6 +37,19 @@ def plan_of(layer: Any) -> LayerPlan | None:
     return None if plans is None else plans[layer.name]
 
 
+def planned(layer: Any) -> LayerPlan:
+    """The plan of a layer that needs one.
+
+    Raises:
+        InputError: outside of `handling`.
+    """
+    plan = plan_of(layer)
+    if plan is None:
+        remedy = "convert it with hls.convert, which computes the types of its sums"
+        raise InputError("hls4ml has no precisions for it", f"layer {layer.name!r}", remedy)
+    return plan
+
+
 def weights_of(plan: LayerPlan) -> dict[str, Any]:
     """The constants of a plan as hls4ml takes them from a handler."""
     return {f"{name}_data": values for name, values in plan.data.items()}

@@ -1,4 +1,4 @@
-"""HLS kernels of our own: of the exact cells, and where those of hls4ml 1.3.0 are wrong."""
+"""HLS kernels of our own: of the exact cells and masked particles, and where those of hls4ml 1.3.0 are wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from jets.errors import ToolFailed
 REPLACED_CALLS = {"LSTM": ("nnet::lstm_stack<", "nnet::exact_lstm_stack<", "nnet_exact_lstm.h")}
 """hls4ml layer to the call that hls4ml 1.3.0 emits, ours, and the header beside this file that has it."""
 
-OWN_LAYERS = {"ExactGRU": "nnet_exact_recurrent.h", "ExactLSTM": "nnet_exact_recurrent.h"}
+OWN_LAYERS = {
+    "ExactGRU": "nnet_exact_recurrent.h",
+    "ExactLSTM": "nnet_exact_recurrent.h",
+    "MaskedMean": "nnet_masked_mean.h",
+}
 """Layers that hls4ml does not have, and the header with their kernel."""
 
 

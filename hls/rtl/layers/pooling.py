@@ -1,4 +1,4 @@
-"""Pooling in windows and of all pixels: the largest value, or the mean (nnet_pooling.h)."""
+"""Pooling in windows and of all pixels: the largest value, or the mean (nnet_pooling.h); the mean of particles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hls.fixed_point import FixedType
-from hls.rtl.casts import array, cast, cast_one, constant, negative
+from hls.rtl.casts import array, at_least, cast, cast_one, choose, constant, negative
 from hls.rtl.products import running_sum, times_one
 from hls.rtl.refusal import accumulator_type, check_option, input_type, refuse, result_type
 
@@ -18,6 +18,18 @@ def global_pooling(node: Any, inputs: list[Any]) -> Any:
     check_option(node, "data_format", ("channels_last", None))
     pixels = inputs[0].reshape(-1, inputs[0].shape[-1])
     return _cast(node, [_pooled(node, channel, 0) for channel in pixels.T], pixels)
+
+
+def masked_mean(node: Any, inputs: list[Any]) -> Any:
+    """The sum over particles whose mask is above zero, shifted to the right (our nnet_masked_mean.h)."""
+    values, constituents = inputs
+    counted = [at_least(mask, float(mask.step)) for mask in constituents[:, -1]]
+    accumulator = accumulator_type(node)
+    sums = [
+        running_sum([choose(*pair, 0.0) for pair in zip(counted, column, strict=True)], accumulator, fused=True)
+        for column in values.T
+    ]
+    return cast(array(sums, values) * 2.0 ** -int(node.get_attr("shift")), result_type(node))
 
 
 def pooling(node: Any, inputs: list[Any]) -> Any:

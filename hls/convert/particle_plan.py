@@ -1,0 +1,66 @@
+"""The precisions of what stands between the dense layers of particles (docs/students.md): sums that keep every bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from hls.convert.layer_plan import LayerPlan, Weights, dense_plan
+from hls.convert.quantizers import refuse
+from hls.fixed_point import FixedType, exact_sum, significant_bits
+from hls.project import HlsConfig
+from models.students.feed_forward import shift
+
+JOINS = ("Add", "MaskedMean")
+"""What reads two layers, any other one."""
+
+SELECTED = FixedType(2, 2)
+"""The type of a 0 or 1 that chooses a column."""
+
+
+def check_particles(input_: Any, layers: Sequence[Any], sources_of: Callable[[Any], list[str]]) -> None:
+    """Raise InputError unless the first of the `layers` alone reads the input, and joins alone read two layers."""
+    for layer in layers:
+        sources = sources_of(layer)
+        if (input_.name in sources) != (layer is layers[0]):
+            raise refuse(layer, f"is fed by {sources}", "let the cast of the input, and it alone, read the input")
+        if len(sources) != 1 + (type(layer).__name__ in JOINS):
+            raise refuse(layer, f"is fed by {sources}", f"{' and '.join(JOINS)} read two layers, any other one")
+
+
+def unmasked(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    """The plan of an Unmasked: a matrix that chooses all columns but the last."""
+    assert value is not None
+    n_columns = int(layer.input.shape[-1])
+    chosen = Weights(np.eye(n_columns, n_columns - 1), np.zeros(n_columns - 1), SELECTED, SELECTED)
+    return dense_plan(layer.name, chosen, value)
+
+
+def masked_mean(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    """The plan of a MaskedMean of values of the type `value`."""
+    assert value is not None
+    n_particles = int(layer.input[0].shape[1])
+    bits, largest = shift(n_particles), n_particles * value.magnitude
+    return LayerPlan(
+        layer.name,
+        "MaskedMean",
+        {
+            "accum": exact_sum(value.fraction_bits + bits, largest),
+            "result": exact_sum(value.fraction_bits + bits, largest * 2.0**-bits),
+        },
+        compare_with=layer.name,
+        float_bits=significant_bits(largest, value.fraction_bits),
+    )
+
+
+def add(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    """The plan of an Add of two tensors whose types `value` holds."""
+    assert value is not None
+    first, second = (tuple(part.shape[1:]) for part in layer.input)
+    if first[-1] != second[-1] or (first != second and 1 not in (first[0], second[0])):
+        raise refuse(layer, f"adds {first} and {second}", "add one row to every row, or equal shapes")
+    total = exact_sum(value.fraction_bits, 2 * value.magnitude)
+    bits = significant_bits(2 * value.magnitude, value.fraction_bits)
+    return LayerPlan(layer.name, "Merge", {"result": total}, compare_with=layer.name, float_bits=bits)
