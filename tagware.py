@@ -154,6 +154,11 @@ def _project_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     report.add_argument("--readme", type=Path, help="put the main table between this file's report marks")
     report.add_argument("--save", action="store_true", help="keep report.json in the project's folder, for git")
     _compare_verb(verbs)
+    package = verbs.add_parser("package", help="put a finished project into one archive that others can verify")
+    package.add_argument("project", type=Path, help="folder with a project.yaml")
+    package.add_argument("--out", type=Path, metavar="ARCHIVE", help="ZIP (default: NAME-VERSION.zip in its build)")
+    verify = verbs.add_parser("verify", help="check a package, and run again what is in it (its C++ included)")
+    verify.add_argument("archive", type=Path, help="made by `tagware package`")
     doctor = verbs.add_parser("doctor", help="tell which tools are here, and what the missing ones would add")
     doctor.add_argument("--json", action="store_true", help="as JSON")
 

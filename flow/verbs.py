@@ -64,10 +64,10 @@ def distil(options: argparse.Namespace) -> None:
     """`tagware distil`."""
     from flow.project import CompressSection
     from flow.steps import distil_student
-    from models.students.recurrent import RecurrentSpec
+    from models.students.student import fill_student
 
     where = options.config or "tagware distil"
-    spec = fill(RecurrentSpec, _section(options.config, "student", "compress"), f"{where}: student")
+    spec = fill_student(_section(options.config, "student", "compress"), f"{where}: student")
     section = fill(CompressSection, _section(options.config, "compress", "student"), f"{where}: compress")
     distil_student(spec, section, options.jets, options.teacher_outputs, options.out)
     _say(f"students: {options.out / 'float'}, {options.out / 'quantized'}")
@@ -217,6 +217,26 @@ def compare(options: argparse.Namespace) -> None:
     comparison = run(candidates, options.jets or find_jets(options.taggers), config, options.out)
     _say("\n".join([summary_table(comparison).text(), "", verdict(comparison)]))
     _say(f"comparison: {options.out / 'comparison.html'}")
+
+
+def package(options: argparse.Namespace) -> None:
+    """`tagware package`."""
+    from flow.packaging import finished_project
+    from flow.project import ProjectFolder
+    from hls.package import package as run
+
+    project = ProjectFolder.load(options.project)
+    _say(f"package: {run(finished_project(project), options.out, project.build)}")
+
+
+def verify(options: argparse.Namespace) -> int:
+    """`tagware verify`."""
+    from hls.package import verify as run
+
+    verification = run(options.archive)
+    for check in verification.checks:
+        _say(f"{check.name}: {check.outcome}: {check.found}")
+    return 0 if verification.agrees else 1
 
 
 def doctor(options: argparse.Namespace) -> int:

@@ -46,8 +46,12 @@ def n_values(tensor: Tensor) -> int:
     return count
 
 
-def place_sources(project: Project) -> Path:
-    """Put the testbench's sources and the header that names this firmware into the project's `csim` folder."""
+def testbench_sources(project: Project) -> dict[str, str]:
+    """The testbench's sources by name, and the header that names this firmware.
+
+    Raises:
+        ConfigError: the firmware has more than one input or output.
+    """
     top = project.name if project.config.namespace is None else f"{project.config.namespace}::{project.name}"
     header = string.Template((CPP / "project.h.in").read_text()).substitute(
         name=project.name,
@@ -55,9 +59,13 @@ def place_sources(project: Project) -> Path:
         n_inputs=n_values(only_tensor(project.inputs, "input", project)),
         n_outputs=n_values(only_tensor(project.outputs, "output", project)),
     )
-    texts = {name: (CPP / name).read_text() for name in ("harness.h", "testbench.cpp")}
+    return {**{name: (CPP / name).read_text() for name in ("harness.h", "testbench.cpp")}, "project.h": header}
+
+
+def place_sources(project: Project) -> Path:
+    """Put the testbench's sources into the project's `csim` folder."""
     folder = project.folder / FOLDER
-    for name, text in {**texts, "project.h": header}.items():
+    for name, text in testbench_sources(project).items():
         path = folder / name
         if not path.is_file() or path.read_text() != text:
             with replacing(path) as temporary:

@@ -1,0 +1,118 @@
+"""A package on another machine: its digests, then everything in it that can be run, on its stored vectors."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hls.cosim import CosimConfig, cosim
+from hls.cosim.verilator import MAKE
+from hls.csim import Vectors, find_compiler
+from hls.csim.sources import VECTORS, only_tensor
+from hls.csim.testbench import parse_testbench
+from hls.package.archive import Archive, open_archive
+from hls.package.manifest import NAME, Manifest
+from hls.project import Project
+from hls.rtl.design import MANIFEST, Design
+from hls.tools import execute, find, run
+from jets.errors import LayoutError, TagwareError, ToolNotFound
+
+TESTBENCH = "testbench"
+SECONDS = 3600.0
+Outcome = Literal["verified", "failed", "not verified"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: what came of it, and what was found or why it could not be looked at."""
+
+    name: str
+    outcome: Outcome
+    found: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was checked of a package, in order; nothing was run where the digests are wrong."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing that was checked failed."""
+        return all(check.outcome != "failed" for check in self.checks)
+
+
+def verify(path: Path) -> Verification:
+    """Check an archive's digests; if they are right, compile and run its testbench, its emulator and its RTL.
+
+    It runs in a temporary folder, and what it compiles is the archive's: digests show damage, not who made it.
+
+    Raises:
+        InputError: no such file.
+        LayoutError: it is no archive of files below one folder.
+    """
+    with open_archive(path) as archive:
+        files = _files(archive)
+        if files.outcome == "failed":
+            return Verification((files,))
+        with tempfile.TemporaryDirectory(prefix="tagware-verify-") as scratch:
+            folder = Path(scratch)
+            archive.extract(folder)
+            return Verification((files, *_runs(folder)))
+
+
+def _files(archive: Archive) -> Check:
+    try:
+        manifest = Manifest.read(archive.read(NAME) if NAME in archive.sizes else b"")
+    except LayoutError as error:
+        return Check("files", "failed", str(error))
+    wrong = list(manifest.differences(archive))
+    if wrong:
+        more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        return Check("files", "failed", f"{'; '.join(wrong[:3])}{more}")
+    return Check("files", "verified", f"{len(manifest.files)} files have the digests of the manifest")
+
+
+def _runs(folder: Path) -> Iterator[Check]:
+    yield _attempt("C simulation", lambda: _testbench(folder / "hls"))
+    yield _attempt("emulator", lambda: _testbench(folder / "emulator"))
+    if (folder / "rtl" / MANIFEST).is_file():
+        yield _attempt("RTL", lambda: _rtl(folder))
+    else:
+        yield Check("RTL", "not verified", "the package has none")
+
+
+def _attempt(name: str, run_it: Callable[[], tuple[bool, str]]) -> Check:
+    """What a run showed; a missing tool leaves it open, any other error fails it."""
+    try:
+        agrees, found = run_it()
+    except ToolNotFound as error:
+        return Check(name, "not verified", str(error))
+    except TagwareError as error:
+        return Check(name, "failed", " ".join(error.what.split()))
+    return Check(name, "verified" if agrees else "failed", found)
+
+
+def _testbench(folder: Path) -> tuple[bool, str]:
+    """Build a folder's testbench by its Makefile and run it on the vectors of the HLS project."""
+    make, compiler = find(MAKE), find_compiler()
+    run([*make.argv, f"CXX={compiler.program}"], folder, folder / "make.log", SECONDS)
+    vectors, log = folder.parent / "hls" / VECTORS, folder / "testbench.log"
+    done = execute([str(folder / TESTBENCH), str(vectors)], folder, log, SECONDS)
+    result = parse_testbench(log.read_text(), done.status, done.seconds, log)
+    found = f"{result.n_vectors} vectors, {result.n_mismatch} differ"
+    return not result.n_mismatch, "; ".join(filter(None, (found, result.first_difference)))
+
+
+def _rtl(folder: Path) -> tuple[bool, str]:
+    """Simulate the RTL on the stored vectors, without waits and with random ones."""
+    project = Project.load(folder / "hls")
+    input_, output = only_tensor(project.inputs, "input", project), only_tensor(project.outputs, "output", project)
+    vectors = Vectors.load(project.folder / VECTORS, input_, output)
+    result = cosim(Design.load(folder / "rtl"), vectors.inputs, vectors.golden, CosimConfig(), folder / "cosim")
+    found = f"{result.n_vectors} vectors, {result.n_mismatch} differ ({result.tool} {result.tool_version})"
+    return result.agrees, "; ".join([found, *result.complaints()])
