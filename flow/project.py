@@ -20,7 +20,9 @@ from jets.config import check_keys, fill, read_yaml
 from jets.errors import ConfigError, InputError, TagwareError
 from jets.simulate import SimulateConfig
 from models.registry import architecture
+from models.students import feed_forward
 from models.students.recurrent import RecurrentSpec
+from models.students.student import StudentSpec, fill_student
 from models.training_config import PretrainConfig, TrainConfig
 
 
@@ -75,7 +77,7 @@ class CompressSection:
     distil: DistilConfig = field(default_factory=DistilConfig)
     control: bool = True
 
-    def bits_of(self, student: RecurrentSpec) -> Bits | ExactBits:
+    def bits_of(self, student: StudentSpec) -> Bits | ExactBits:
         """The bits of this student's arithmetic.
 
         Raises:
@@ -114,7 +116,7 @@ class ProjectConfig:
     jets: JetsSection
     teacher: TaggerSection = field(default_factory=TaggerSection)
     reference: TaggerSection | None = None
-    student: RecurrentSpec = field(default_factory=RecurrentSpec)
+    student: StudentSpec = field(default_factory=RecurrentSpec)
     compress: CompressSection = field(default_factory=CompressSection)
     hls: HlsConfig = field(default_factory=HlsConfig)
     rtl: RtlConfig | None = field(default_factory=RtlConfig)
@@ -160,14 +162,14 @@ class ProjectFolder:
         path = folder / "project.yaml"
         if not path.is_file():
             raise InputError("no such project (it has no project.yaml)", folder, "see firmware_projects/ for examples")
-        config = fill(ProjectConfig, read_yaml(path), path)
+        content = read_yaml(path)
+        student = fill_student(content.get("student"), f"{path}: student")
+        config = fill(ProjectConfig, {**content, "student": student}, path)
         try:
             config.compress.bits_of(config.student)
         except TagwareError as error:
             raise error.at(f"{path}: compress: {error.where}") from None
-        if config.student.arithmetic == "exact" and config.hls.of_layer("rnn") != ("Latency", 1):
-            remedy = "give layers: {rnn: {strategy: Latency, reuse_factor: 1}}"
-            raise ConfigError("the cells of arithmetic: exact share no multipliers", f"{path}: hls", remedy)
+        _check_sharing(config.student, config.hls, f"{path}: hls")
         check_keys(config.hls.layers, layer_names(config.student), f"{path}: hls: layers")
         if config.rtl is not None:
             check_rtl(config.rtl, config.hls, f"{path}: rtl")
@@ -183,6 +185,19 @@ def check_rtl(rtl: RtlConfig, hls: HlsConfig, where: str | Path) -> None:
     for key in ("clock_ns", "part"):
         if getattr(rtl, key) not in (getattr(RtlConfig(), key), getattr(hls, key)):
             raise ConfigError(f"RTL has no {key} of its own", where, f"set {key} in the section hls, for both")
+
+
+def _check_sharing(student: StudentSpec, hls: HlsConfig, where: str) -> None:
+    """Raise ConfigError where a layer is asked to share multipliers whose firmware cannot."""
+    what, names = "the particles of a student share no multipliers", []
+    if not isinstance(student, RecurrentSpec):
+        names = feed_forward.particle_layers(student)
+    elif student.arithmetic == "exact":
+        what, names = "the cells of arithmetic: exact share no multipliers", ["rnn"]
+    for name in names:
+        if hls.of_layer(name) != ("Latency", 1):
+            remedy = f"give layers: {{{name}: {{strategy: Latency, reuse_factor: 1}}}}"
+            raise ConfigError(what, where, remedy)
 
 
 def _check_vendor(config: ProjectConfig, where: str | Path) -> None:
@@ -202,8 +217,10 @@ def _check_vendor(config: ProjectConfig, where: str | Path) -> None:
             raise ConfigError(f"{section.tool} is asked about RTL, and rtl is null", where, "leave out one of them")
 
 
-def layer_names(student: RecurrentSpec) -> list[str]:
+def layer_names(student: StudentSpec) -> list[str]:
     """The layers of a student's firmware that multiply."""
+    if not isinstance(student, RecurrentSpec):
+        return feed_forward.layer_names(student)
     return ["rnn", *(f"dense_{place}" for place in range(len(student.dense))), "logit"]
 
 

@@ -25,7 +25,7 @@ from jets.dataset import JetsFile
 from jets.errors import ExactnessError
 from jets.files import claim_folder, existing_file, file_digest, write_json
 from models.keras_start import start_keras
-from models.students.recurrent import RecurrentSpec
+from models.students.student import StudentSpec
 
 if TYPE_CHECKING:
     from hls.cosim import CosimResult
@@ -111,7 +111,7 @@ def train_tagger(section: TaggerSection, jets: Path | JetsFile, out: Path, besid
 
 
 def distil_student(
-    spec: RecurrentSpec, section: CompressSection, jets: Path | JetsFile, teacher_outputs: Sequence[Path], out: Path
+    spec: StudentSpec, section: CompressSection, jets: Path | JetsFile, teacher_outputs: Sequence[Path], out: Path
 ) -> None:
     """Train the float and the quantized student into the folder `out`; without a teacher, by plain cross entropy.
 
@@ -150,7 +150,7 @@ def _teach(folder: Path, upstream: Folders) -> None:
     teach(Tagger.load(upstream["teacher"]), open_jets(upstream["jets"]), folder / TEACHER_OUTPUTS)
 
 
-def _distil(spec: RecurrentSpec, section: CompressSection, folder: Path, upstream: Folders) -> None:
+def _distil(spec: StudentSpec, section: CompressSection, folder: Path, upstream: Folders) -> None:
     taught = [upstream["teach"] / TEACHER_OUTPUTS] if "teach" in upstream else []
     distil_student(spec, section, open_jets(upstream["jets"]), taught, folder)
 

@@ -63,7 +63,8 @@ def _quantizers(layer: Any) -> dict[str, Any]:
             "table": cell.activation,
         }
     if hasattr(layer, "kernel"):
-        return {"kernel": layer.kernel_quantizer_internal, "bias": layer.bias_quantizer_internal}
+        biases = {"bias": layer.bias_quantizer_internal} if layer.use_bias else {}
+        return {"kernel": layer.kernel_quantizer_internal, **biases}
     return {"output": layer.activation} if hasattr(layer, "activation") else {}
 
 
@@ -81,22 +82,30 @@ def ebops(model: Any, shared_cell: bool = False) -> int:
     Raises:
         DataError: a product whose input was never quantized.
     """
-    incoming: int | None = None
+    widths: dict[str, int] = {}
     total = 0
     for layer in model.layers:
-        if not (quantizers := _quantizers(layer)):
-            continue
+        quantizers = _quantizers(layer)
         if "output" in quantizers:
-            incoming = width_of(quantizers["output"]).total
+            widths[layer.name] = width_of(quantizers["output"]).total
+        elif type(layer).__name__ == "Unmasked":
+            widths[layer.name] = widths[_source(layer)]
+        if not {"kernel", "state"} & quantizers.keys():
             continue
+        incoming = widths.get(_source(layer))
         if incoming is None:
             raise DataError("its input is not quantized", f"layer {layer.name}", "put a QActivation before it")
         if "state" in quantizers:
             total += (1 if shared_cell else model.input_shape[1]) * _cell_ebops(layer.cell, quantizers, incoming)
         else:
-            total += incoming * constant_bits(layer.kernel, quantizers["kernel"])
-        incoming = None
+            n_rows = int(np.prod(layer.input.shape[1:-1]))
+            total += n_rows * incoming * constant_bits(layer.kernel, quantizers["kernel"])
     return total
+
+
+def _source(layer: Any) -> str:
+    """The name of the layer that feeds another one."""
+    return str(layer._inbound_nodes[0].input_tensors[0]._keras_history.operation.name)
 
 
 def _cell_ebops(cell: Any, quantizers: dict[str, Any], incoming: int) -> int:

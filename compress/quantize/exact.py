@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from jets.errors import ConfigError, DataError, TagwareError
 from models.students.exact.fixed_point import MAX_TABLE_BITS, FixedPoint
 from models.students.recurrent import RecurrentSpec
+from models.students.student import StudentSpec
 
 Width = tuple[int, int]
 Weights = Mapping[str, Sequence[NDArray[Any]]]
@@ -100,7 +101,7 @@ class ExactBits:
         total, integer = getattr(self, name)
         return FixedPoint(total, integer, name not in UNSIGNED)
 
-    def check_for(self, spec: RecurrentSpec) -> None:
+    def check_for(self, spec: StudentSpec) -> None:
         """Raise ConfigError when a student of this shape is not made of our own cells."""
         if spec.arithmetic != "exact":
             raise ConfigError("these are the bits of arithmetic: exact", None, "give student: {arithmetic: exact}")

@@ -30,6 +30,15 @@ def check_particles(input_: Any, layers: Sequence[Any], sources_of: Callable[[An
             raise refuse(layer, f"is fed by {sources}", f"{' and '.join(JOINS)} read two layers, any other one")
 
 
+def check_shares_nothing(layer: Any, config: HlsConfig) -> None:
+    """Raise InputError where a dense layer of particles is asked to share its multipliers."""
+    strategy, reuse_factor = config.of_layer(layer.name)
+    if len(layer.input.shape) > 2 and (strategy, reuse_factor) != ("Latency", 1):
+        what = f"shares multipliers (strategy {strategy}, reuse_factor {reuse_factor}), which particles do not"
+        remedy = f"give hls: layers: {layer.name}: {{strategy: Latency, reuse_factor: 1}}"
+        raise refuse(layer, what, remedy)
+
+
 def unmasked(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
     """The plan of an Unmasked: a matrix that chooses all columns but the last."""
     assert value is not None

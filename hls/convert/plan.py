@@ -10,7 +10,7 @@ import numpy as np
 from hls.convert.exact_plan import exact_cast, exact_dense, exact_gru, exact_lstm
 from hls.convert.gates import GateTables, gate_tables
 from hls.convert.layer_plan import EXACT_CELLS, LayerPlan, Weights, bound, cast_plan, dense_plan
-from hls.convert.particle_plan import add, check_particles, masked_mean, unmasked
+from hls.convert.particle_plan import add, check_particles, check_shares_nothing, masked_mean, unmasked
 from hls.convert.quantizers import activation_type, quantized_weights, refuse
 from hls.fixed_point import FixedType, exact_sum, holding, significant_bits
 from hls.project import HlsConfig
@@ -99,6 +99,7 @@ def _dense(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -
     assert value is not None
     if getattr(layer.activation, "__name__", "linear") != "linear":
         raise refuse(layer, "has an activation of its own", "put it into a QActivation layer after it")
+    check_shares_nothing(layer, config)
     kernel, kernel_type = quantized_weights(layer, "kernel", layer.kernel, layer.kernel_quantizer_internal)
     bias, bias_type = _bias(layer, layer, (kernel.shape[1],))
     return dense_plan(layer.name, Weights(kernel, bias, kernel_type, bias_type), value)

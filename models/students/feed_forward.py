@@ -181,9 +181,13 @@ def _particles(spec: ParticleSpec, constituents: Any, parts: Parts) -> Any:
 
 def layer_names(spec: FeedForwardSpec) -> list[str]:
     """The layers that multiply."""
-    found: list[str] = []
-    if isinstance(spec, ParticleSpec):
-        for place in range(len(spec.particle)):
-            found += [f"exchange_{place}"] if spec.exchanges and place else []
-            found.append(f"particle_{place}")
-    return [*found, *(f"dense_{place}" for place in range(len(spec.dense))), "logit"]
+    return [*particle_layers(spec), *(f"dense_{place}" for place in range(len(spec.dense))), "logit"]
+
+
+def particle_layers(spec: FeedForwardSpec) -> list[str]:
+    """The layers that multiply and stand before the mean of all particles."""
+    if isinstance(spec, MlpSpec):
+        return []
+    places = range(len(spec.particle))
+    exchanges = [f"exchange_{place}" for place in places[1:]] if spec.exchanges else []
+    return [*(f"particle_{place}" for place in places), *exchanges]
