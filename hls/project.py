@@ -24,6 +24,7 @@ from jets.files import (
 )
 
 BACKENDS = ("Vitis", "Vivado")
+IO_TYPES = ("io_parallel", "io_stream")
 STRATEGIES = ("Latency", "Resource")
 MANIFEST = "project.json"
 FEWEST_CHECKED = 2000
@@ -80,6 +81,7 @@ class HlsConfig:
     Attributes:
         name: the project and its top function.
         backend: hls4ml's backend, "Vitis" or "Vivado".
+        io_type: "io_parallel" takes a jet at once, "io_stream" a constituent after another through FIFOs.
         part: the FPGA.
         clock_uncertainty_percent: share of the clock that HLS keeps for routing.
         namespace: C++ namespace of the firmware, for linking several into one emulator.
@@ -105,12 +107,15 @@ class HlsConfig:
     self_check: SelfCheckConfig = field(default_factory=SelfCheckConfig)
 
     def __post_init__(self) -> None:
-        check_choice(self, backend=BACKENDS, io_type=("io_parallel",), strategy=STRATEGIES)
+        check_choice(self, backend=BACKENDS, io_type=IO_TYPES, strategy=STRATEGIES)
         check_at_least(self, reuse_factor=1)
         for key in ("name", "namespace"):
             _check_cpp_name(key, getattr(self, key))
         if self.name.lower() in OWN_NAMES:
             raise ConfigError(f"name {self.name!r} is one of hls4ml's own", None, "choose another, e.g. 'tagger'")
+        if self.io_type == "io_stream" and not self.static_recurrent:
+            what = "static_recurrent: false puts down a cell for each step, and a stream brings one step at a time"
+            raise ConfigError(what, None, "use io_parallel, or leave it out")
         if not 0 < self.clock_ns <= 1000:
             raise ConfigError(f"clock_ns must be between 0 and 1000 ns, not {self.clock_ns}", None, "5.0 is 200 MHz")
         if not 0 <= self.clock_uncertainty_percent < 100:

@@ -94,7 +94,7 @@ def test_a_folder_of_someone_else_is_left_alone(tmp_path: Path) -> None:
     ("key", "value", "message"),
     [
         ("backend", "Quartus", "backend must be one of Vitis, Vivado"),
-        ("io_type", "io_stream", "io_type must be one of io_parallel"),
+        ("io_type", "io_serial", "io_type must be one of io_parallel, io_stream, not 'io_serial'"),
         ("strategy", "Fast", "strategy must be one of"),
         ("reuse_factor", 0, "reuse_factor must be at least 1"),
         ("clock_ns", 0.0, "clock_ns must be between"),
@@ -119,6 +119,11 @@ def test_a_folder_of_someone_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_wrong_configuration_names_the_key(key: str, value: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         fill(HlsConfig, {key: value}, "project.yaml: hls")
+
+
+def test_a_stream_has_no_cell_for_each_step() -> None:
+    with pytest.raises(ConfigError, match="a stream brings one step at a time; use io_parallel"):
+        HlsConfig(io_type="io_stream", static_recurrent=False)
 
 
 def test_a_limit_that_is_not_a_number_is_refused() -> None:

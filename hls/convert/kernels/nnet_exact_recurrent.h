@@ -5,6 +5,7 @@
 // (its type was computed to hold it) or assigned to the type that rounds it, and a table is read at the bits of its
 // codes.
 
+#include "hls_stream.h"
 #include "nnet_common.h"
 
 namespace nnet {
@@ -247,6 +248,53 @@ void exact_recurrent(const data_T data[CONFIG_T::n_sequence * CONFIG_T::n_in],
                 res[first + j] = cell.h[j];
             }
         }
+    }
+}
+
+template <unsigned n, class words_T, class value_T> void exact_receive(hls::stream<words_T> &data, value_T values[n]) {
+#pragma HLS INLINE
+    const words_T word = data.read();
+    for (unsigned i = 0; i < n; i++) {
+#pragma HLS UNROLL
+        values[i] = word[i];
+    }
+}
+
+template <unsigned n, class words_T, class value_T>
+void exact_send(const value_T values[n], hls::stream<words_T> &res) {
+#pragma HLS INLINE
+    words_T word;
+    PRAGMA_DATA_PACK(word)
+    for (unsigned j = 0; j < n; j++) {
+#pragma HLS UNROLL
+        word[j] = values[j];
+    }
+    res.write(word);
+}
+
+// The same from a stream of constituents to one of states. One cell serves every step, as they come one after another;
+// a layer that runs backwards has to wait for the last of them.
+template <class data_T, class res_T, typename CONFIG_T, class... constants_T>
+void exact_recurrent(hls::stream<data_T> &data, hls::stream<res_T> &res, constants_T &...constants) {
+    typedef typename data_T::value_type value_T;
+    typename CONFIG_T::cell cell;
+    value_T held[CONFIG_T::backward ? CONFIG_T::n_sequence : 1][CONFIG_T::n_in];
+#pragma HLS ARRAY_PARTITION variable = held complete dim = 2
+
+    if (CONFIG_T::backward) {
+        for (unsigned step = 0; step < CONFIG_T::n_sequence; step++) {
+#pragma HLS PIPELINE
+            exact_receive<CONFIG_T::n_in>(data, held[step]);
+        }
+    }
+    for (unsigned step = 0; step < CONFIG_T::n_sequence; step++) {
+#pragma HLS PIPELINE
+        if (!CONFIG_T::backward)
+            exact_receive<CONFIG_T::n_in>(data, held[0]);
+        const unsigned place = CONFIG_T::backward ? CONFIG_T::n_sequence - 1 - step : 0;
+        exact_step<value_T, CONFIG_T>(cell, step == 0, held[place], constants...);
+        if (CONFIG_T::n_sequence_out > 1 || step == CONFIG_T::n_sequence - 1)
+            exact_send<CONFIG_T::n_state>(cell.h, res);
     }
 }
 

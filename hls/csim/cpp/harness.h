@@ -8,6 +8,7 @@
 #include "ap_fixed.h"
 #include "ap_int.h"
 #include "firmware/nnet_utils/nnet_helpers.h"
+#include "hls_stream.h"
 
 #include <vector>
 
@@ -52,18 +53,53 @@ template <class T> long long code_of(const T &x) {
     return static_cast<long long>(negative ? bits | ~0ull << T::width : bits);
 }
 
-// The firmware with the types of its only input and only output.
-template <class Input, class Output> struct Firmware {
+// The values of one jet, and the arguments of a top function that takes them at once.
+template <class Input, class Output> struct Arrays {
     typedef Input input_type;
     typedef Output output_type;
-    void (*top)(Input *, Output *);
-    Format input() const { return FormatOf<Input>::get(); }
-    Format output() const { return FormatOf<Output>::get(); }
+    Input input[CSIM_N_INPUTS];
+    Output output[CSIM_N_OUTPUTS];
+    Input *source = input;
+    Output *sink = output;
+    void send() {}
+    void receive() {}
 };
 
-template <class Input, class Output> Firmware<Input, Output> firmware_of(void (*top)(Input *, Output *)) {
-    return Firmware<Input, Output>{top};
-}
+// The same for a top function that takes and gives them in words of several, one after another.
+template <class Input, class Output> struct Streams {
+    typedef typename Input::value_type input_type;
+    typedef typename Output::value_type output_type;
+    input_type input[CSIM_N_INPUTS];
+    output_type output[CSIM_N_OUTPUTS];
+    hls::stream<Input> source;
+    hls::stream<Output> sink;
+
+    void send() {
+        for (unsigned first = 0; first < CSIM_N_INPUTS; first += Input::size) {
+            Input word;
+            for (unsigned i = 0; i < Input::size; i++)
+                word[i] = input[first + i];
+            source.write(word);
+        }
+    }
+
+    void receive() {
+        for (unsigned first = 0; first < CSIM_N_OUTPUTS; first += Output::size) {
+            const Output word = sink.read();
+            for (unsigned i = 0; i < Output::size; i++)
+                output[first + i] = word[i];
+        }
+    }
+};
+
+template <class Input, class Output> Arrays<Input, Output> jet_of(void (*)(Input *, Output *));
+template <class Input, class Output>
+Streams<Input, Output> jet_of(void (*)(hls::stream<Input> &, hls::stream<Output> &));
+
+typedef decltype(jet_of(&CSIM_TOP)) Jet;
+
+inline Format input_format() { return FormatOf<Jet::input_type>::get(); }
+inline Format output_format() { return FormatOf<Jet::output_type>::get(); }
 
 } // namespace csim
 

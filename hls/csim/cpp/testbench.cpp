@@ -76,24 +76,25 @@ int differences(long jet, const std::vector<long long> &got, const std::vector<l
     return count;
 }
 
-template <class F> int compare(const F &firmware, const std::string &folder) {
-    Vectors inputs(folder + "/inputs.txt", "inputs", CSIM_N_INPUTS, firmware.input());
-    Vectors golden(folder + "/golden.txt", "golden", CSIM_N_OUTPUTS, firmware.output());
+int compare(const std::string &folder) {
+    Vectors inputs(folder + "/inputs.txt", "inputs", CSIM_N_INPUTS, csim::input_format());
+    Vectors golden(folder + "/golden.txt", "golden", CSIM_N_OUTPUTS, csim::output_format());
     if (inputs.size() != golden.size())
         throw Unreadable{folder + ": inputs.txt and golden.txt hold different numbers of vectors"};
     std::vector<long long> codes, want, got(CSIM_N_OUTPUTS);
     long n_mismatch = 0;
     for (long jet = 0; jet < inputs.size(); jet++) {
-        typename F::input_type input[CSIM_N_INPUTS];
-        typename F::output_type output[CSIM_N_OUTPUTS];
+        csim::Jet ports;
         inputs.next(codes);
         golden.next(want);
         for (int i = 0; i < CSIM_N_INPUTS; i++)
-            csim::set_code(input[i], codes[i]);
-        CSIM_TOP(input, output); // by its name: a vendor's co-simulation puts the RTL in its place
+            csim::set_code(ports.input[i], codes[i]);
+        ports.send();
+        CSIM_TOP(ports.source, ports.sink); // by its name: a vendor's co-simulation puts the RTL in its place
+        ports.receive();
         for (int i = 0; i < CSIM_N_OUTPUTS; i++)
-            got[i] = csim::code_of(output[i]);
-        n_mismatch += differences(jet, got, want, firmware.output().fraction, n_mismatch > 0) > 0;
+            got[i] = csim::code_of(ports.output[i]);
+        n_mismatch += differences(jet, got, want, csim::output_format().fraction, n_mismatch > 0) > 0;
     }
     std::printf("%ld vectors, %ld differ\n", inputs.size(), n_mismatch);
     return n_mismatch == 0 ? 0 : 1;
@@ -103,7 +104,7 @@ template <class F> int compare(const F &firmware, const std::string &folder) {
 
 int main(int argc, char **argv) {
     try {
-        return compare(csim::firmware_of(&CSIM_TOP), argc > 1 ? argv[1] : "vectors");
+        return compare(argc > 1 ? argv[1] : "vectors");
     } catch (const Unreadable &problem) {
         std::fprintf(stderr, "%s\n", problem.reason.c_str());
         return 2;
