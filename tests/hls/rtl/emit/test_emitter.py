@@ -16,7 +16,7 @@ from hls.rtl.casts import cast, new_values
 from hls.rtl.circuit import Circuit, Recurrence
 from hls.rtl.config import RtlConfig
 from hls.rtl.design import Design
-from hls.rtl.emit import emit
+from hls.rtl.emit import emit, emitter
 from hls.rtl.trace import _logic
 from jets.config import fill
 from jets.errors import ConfigError, InputError, LayoutError
@@ -98,6 +98,18 @@ def test_the_parameters_are_those_of_the_design(language: str, path: str) -> Non
     assert int(found[f"{prefix}OUTPUT_FRACTION_BITS"]) == 5
     assert int(found[f"{prefix}LATENCY_CYCLES"]) == design.latency_cycles
     assert math.isclose(float(found[f"{prefix}INTERVAL_CYCLES"]), design.interval_cycles)
+
+
+def test_verilator_is_told_to_compile_many_large_cells_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    unrolled = RtlConfig(cells=3)
+    assert "tagger.vlt" not in emit(tagger(), "tagger", unrolled).files
+    monkeypatch.setattr(emitter, "LARGE", 0.0)
+    design = emit(tagger(), "tagger", unrolled)
+    modules = re.findall(r'^hier_block -module "(\w+)"$', design.files["tagger.vlt"], re.MULTILINE)
+    assert modules == ["tagger_recurrence1_projection", "tagger_recurrence1_step"]
+    assert all(f"module {module} (" in design.files[f"rtl/{module}.v"] for module in modules)
+    for other in (RtlConfig(), RtlConfig("vhdl", cells=3)):
+        assert "tagger.vlt" not in emit(tagger(), "tagger", other).files
 
 
 @pytest.mark.parametrize(("interface", "clock"), [("handshake", "clk"), ("axi4stream", "aclk")])

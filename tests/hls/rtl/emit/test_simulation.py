@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hls.cosim import CosimConfig, CosimResult, cosim
 from hls.fixed_point import FixedType
 from hls.rtl.circuit import Circuit
 from hls.rtl.config import RtlConfig
-from hls.rtl.emit import emit
+from hls.rtl.emit import emit, emitter
 from tests.hls.rtl.emit.simulation import answers, edited, random_codes, run, simulate
 from tests.hls.rtl.emit.small_circuits import DATA, Cell, feed_forward, recurrence, recurrent, tagger, wires
 
@@ -134,6 +135,22 @@ def test_one_wrong_constant_or_rounding_is_seen(what: str, tmp_path: Path) -> No
     circuit = tagger()
     design = emit(broken(circuit, what), "tagger", RtlConfig("vhdl"))
     assert run(design, circuit, tmp_path / "run").n_mismatch > 0
+
+
+@pytest.mark.long
+def test_cells_that_are_compiled_once_equal_the_interpreter_and_one_wrong_constant_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emitter, "LARGE", 0.0)
+    circuit = tagger()
+    design = emit(circuit, "tagger", RtlConfig(cells=3, interleave=2, cell_stages=2))
+    assert "tagger.vlt" in design.files
+    result = run(design, circuit, tmp_path / "run", n_jets=1000, trace="vcd", trace_jets=3)
+    check(result)
+    assert result.stream.trace is not None
+    assert len(re.findall(r" register2 ", Path(result.stream.trace).read_text())) >= 3
+    wrong = broken(circuit, "weight")
+    assert run(design, wrong, tmp_path / "run", n_jets=1000, trace="vcd", trace_jets=3).n_mismatch > 0
 
 
 @pytest.mark.parametrize(
