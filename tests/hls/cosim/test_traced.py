@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hls.rtl.circuit import Circuit
 from hls.rtl.design import Design
 from tests.hls.cosim.traced import Traced, build_mlp
 from tests.hls.rtl.firmware import Firmware, firmware_of, graph_of
+from tests.hls.rtl.stock import classifier, deep_set, stock_firmware, stock_graph
 from tests.hls.students import build_student
 
 N_VECTORS = 100_000
@@ -63,15 +65,21 @@ def test_vhdl_agrees_with_csim_too(interface: str, gru: Firmware, tmp_path: Path
 def test_one_broken_weight_is_seen(gru: Firmware, tmp_path: Path) -> None:
     traced = Traced.of(gru.circuit, 500)
     expected = expected_of(gru, traced)
-    weights = gru.graph.graph["dense_0"].weights["weight"]
+    broken = Traced.of(with_one_wrong_weight(gru.graph, "dense_0"), 500)
+    assert_only_bits_differ(run(broken.design, traced, expected, tmp_path / "run"))
+
+
+def with_one_wrong_weight(graph: Any, layer: str) -> Circuit:
+    """The circuit of a graph with one weight of a layer a step off."""
+    weights = graph.graph[layer].weights["weight"]
     original = weights.data.copy()
     try:
         weights.data = original.copy()
         weights.data.flat[3] += FixedType.parse(str(weights.type.precision)).step
-        broken = Traced.of(trace(gru.graph), 500)
+        circuit: Circuit = trace(graph)
     finally:
         weights.data = original
-    assert_only_bits_differ(run(broken.design, traced, expected, tmp_path / "run"))
+    return circuit
 
 
 @pytest.mark.long
@@ -132,3 +140,18 @@ def test_a_dense_network_of_full_size_agrees_on_a_hundred_thousand_vectors(tmp_p
     result = run(traced.design, traced, expected_of(firmware, traced), tmp_path / "run", reset_at=50_000)
     assert result.agrees, result.complaints()
     assert result.interval_cycles == 1.0 and result.n_vectors >= N_VECTORS
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("build", "layer"), [(classifier, "hidden"), (deep_set, "particle")])
+def test_classifiers_agree_on_a_hundred_thousand_vectors_and_one_wrong_weight_is_seen(
+    build: Callable[[], Any], layer: str, tmp_path: Path
+) -> None:
+    graph = stock_graph(build(), {"softmax": {"result": "fixed<16,6>"}})
+    firmware = stock_firmware(graph, tmp_path / "project")
+    traced = Traced.of(firmware.circuit, N_VECTORS)
+    result = run(traced.design, traced, expected_of(firmware, traced), tmp_path / "run", reset_at=50_000)
+    assert result.agrees, result.complaints()
+    assert result.interval_cycles == 1.0 and result.n_vectors >= N_VECTORS
+    wrong = replace(traced, circuit=with_one_wrong_weight(graph, layer)).expected()
+    assert_only_bits_differ(run(traced.design, traced, wrong, tmp_path / "run"))

@@ -177,3 +177,22 @@ def particle_model(seed: int = 0, n_particles: int = 4, width: int = 4, classes:
     x = layers.GlobalAveragePooling1D(name="pool")(x)
     x = layers.Dense(width, activation="relu", name="head")(x)
     return randomize(keras.Model(inputs, layers.Dense(classes, name="scores")(x)), seed)
+
+
+def classifier(seed: int = 0) -> Any:
+    """Dense layers of features, and a stable softmax over five classes."""
+    layers = keras.layers
+    inputs = keras.Input((16,), name="inputs")
+    x = layers.Dense(12, activation="relu", name="hidden")(inputs)
+    x = layers.Softmax(name="softmax")(layers.Dense(5, name="scores")(x))
+    return randomize(keras.Model(inputs, x), seed, spread=0.3)
+
+
+def deep_set(seed: int = 0) -> Any:
+    """A dense network of each particle, their mean, and a dense network of it."""
+    layers = keras.layers
+    inputs = keras.Input((6, 3), name="inputs")
+    x = layers.Dense(8, activation="relu", name="particle")(inputs)
+    x = layers.GlobalAveragePooling1D(name="mean")(x)
+    x = layers.Dense(8, activation="relu", name="set")(x)
+    return randomize(keras.Model(inputs, layers.Dense(5, name="scores")(x)), seed)
