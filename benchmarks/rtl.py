@@ -1,18 +1,24 @@
-"""csim against the simulated RTL of full-size recurrent taggers, static and unrolled, on at least 100,000 vectors.
+"""csim against the interpreter and the simulated RTL of full-size taggers, on at least 100,000 vectors each.
 
-    python benchmarks/rtl.py FOLDER --cell gru --arithmetic exact --cells 1 --vectors 100000
+    python benchmarks/rtl.py FOLDER [DESIGN …] --vectors 100000
 
-The student has fresh weights, which use more of its codes than trained ones. Prints one JSON object.
+The networks have fresh weights, which use more of their codes than trained ones. Prints a JSON object for each design.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import hls4ml
+import keras
 import numpy as np
+import qkeras
+from numpy.typing import NDArray
 
 from compress.quantize.exact import ExactBits
 from compress.quantize.exact import build_quantized as build_exact
@@ -24,59 +30,142 @@ from hls.convert.plan import plan_layers
 from hls.cosim import CosimConfig, cosim, stimuli
 from hls.csim import build
 from hls.project import HlsConfig
-from hls.rtl import trace
+from hls.rtl import Circuit, trace
 from hls.rtl.config import RtlConfig
 from hls.rtl.emit import emit
 from models.keras_start import start_keras
 from models.students.recurrent import RecurrentSpec
 
-
-def student(options: argparse.Namespace) -> Any:
-    """The quantized tagger, 20 constituents of 6 features."""
-    import keras
-
-    keras.utils.set_random_seed(options.seed)
-    spec = RecurrentSpec(cell=options.cell, arithmetic=options.arithmetic)
-    if options.arithmetic == "exact":
-        return build_exact(spec, ExactBits(), 1)
-    return build_qkeras(spec, Bits(state=(12, 4)) if options.cell == "lstm" else Bits(), 1)
+Codes = NDArray[np.int64]
+Converted = tuple[Circuit, Callable[[Codes], Codes]]
+"""The traced firmware, and its C simulation from input codes (n_jets, n_inputs) to output codes."""
 
 
-def main() -> None:
+def recurrent_tagger(cell: str, arithmetic: str, folder: Path) -> Converted:
+    """The students of `tagware distil`: 20 constituents of 6 features, 20 units, a dense layer of 64, a logit."""
+    spec, hls = RecurrentSpec(cell=cell, arithmetic=arithmetic), HlsConfig()  # type: ignore[arg-type]
+    if arithmetic == "exact":
+        model = build_exact(spec, ExactBits(), 1)
+    else:
+        model = build_qkeras(spec, Bits(state=(12, 4)) if cell == "lstm" else Bits(), 1)
+    compiled = build(convert_student(model, hls, folder, "fresh weights"))
+    return trace(build_graph(model, plan_layers(model, hls), hls, folder)), compiled.predict_codes
+
+
+def classifier(softmax: bool, folder: Path) -> Converted:
+    """A dense network: 16 features, 64, 32, 32, 5 classes."""
+    inputs = keras.Input((16,), name="features")
+    outputs = weighted(dense(quantized(inputs), 64, 32, 32), 5, "scores")
+    if softmax:
+        outputs = keras.layers.Activation("softmax", name="softmax")(outputs)
+    return through_hls4ml(keras.Model(inputs, outputs), folder)
+
+
+def deep_set(folder: Path) -> Converted:
+    """Each of 8 particles through 32 and 16 units, their mean through 32, and 5 classes."""
+    inputs = keras.Input((8, 3), name="particles")
+    particles = dense(quantized(inputs), 32, 16, name="particle")
+    mean = keras.layers.GlobalAveragePooling1D(name="mean")(particles)
+    return through_hls4ml(keras.Model(inputs, weighted(dense(mean, 32), 5, "scores")), folder)
+
+
+def dense(x: Any, *widths: int, name: str = "hidden") -> Any:
+    """Layers with a ReLU of 8 bits each."""
+    for i, width in enumerate(widths):
+        x = qkeras.QActivation(qkeras.quantized_relu(8, 3), name=f"{name}_relu_{i}")(weighted(x, width, f"{name}_{i}"))
+    return x
+
+
+def weighted(x: Any, width: int, name: str) -> Any:
+    """A layer of 6-bit weights."""
+    weights = qkeras.quantized_bits(6, 0, alpha=1)
+    return qkeras.QDense(width, kernel_quantizer=weights, bias_quantizer=weights, name=name)(x)
+
+
+def quantized(x: Any) -> Any:
+    """Features of 10 bits."""
+    return qkeras.QActivation(qkeras.quantized_bits(10, 3, alpha=1))(x)
+
+
+def through_hls4ml(model: Any, folder: Path) -> Converted:
+    """A model by hls4ml's own converter with our backend."""
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="tagware")
+    graph = hls4ml.converters.convert_from_keras_model(
+        model, hls_config=config, backend="tagware", output_dir=str(folder)
+    )
+    graph.compile()
+    circuit: Circuit = graph.circuit
+
+    def simulated(codes: Codes) -> Codes:
+        values = (codes * circuit.input.step).reshape(-1, *circuit.shape).astype(np.float32)
+        return codes_of(graph.predict(values, simulation="csim"), circuit)
+
+    return circuit, simulated
+
+
+def codes_of(outputs: NDArray[Any], circuit: Circuit) -> Codes:
+    """Output values (n_jets, …) as codes (n_jets, n_outputs)."""
+    return np.asarray(np.rint(outputs.reshape(len(outputs), -1) / circuit.output.step), np.int64)
+
+
+SCHEDULES = {
+    "static": RtlConfig(),
+    "interleaved": RtlConfig(interleave=4),
+    "unrolled": RtlConfig(cells=20),
+}
+DESIGNS: dict[str, tuple[Callable[[Path], Converted], RtlConfig]] = {
+    "mlp": (partial(classifier, False), RtlConfig()),
+    "softmax_classifier": (partial(classifier, True), RtlConfig()),
+    "deep_set": (deep_set, RtlConfig()),
+    **{
+        f"{arithmetic}_{cell}_{schedule}": (partial(recurrent_tagger, cell, arithmetic), config)
+        for arithmetic in ("qkeras", "exact")
+        for cell in ("gru", "lstm")
+        for schedule, config in SCHEDULES.items()
+    },
+}
+
+
+def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Convert, compile, emit, simulate, compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--cell", choices=("gru", "lstm"), default="gru")
-    parser.add_argument("--arithmetic", choices=("exact", "qkeras"), default="exact")
-    parser.add_argument("--cells", type=int, default=1, help="1 is static, 20 unrolled")
-    parser.add_argument("--interleave", type=int, default=1)
-    parser.add_argument("--vectors", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    start_keras()
-    model, hls = student(options), HlsConfig()
-    compiled = build(convert_student(model, hls, options.folder / "firmware", "fresh weights"))
-    circuit = trace(build_graph(model, plan_layers(model, hls), hls, options.folder / "firmware"))
-    design = emit(circuit, hls.name, RtlConfig(cells=options.cells, interleave=options.interleave))
+    keras.utils.set_random_seed(options.seed)
+    folder = options.folder / name
+    convert, config = DESIGNS[name]
+    circuit, simulated = convert(folder / "firmware")
+    design = emit(circuit, "tagger", config)
     no_jets = np.zeros((0, len(design.input.elements)), np.int64)
     sent = stimuli(design.input, circuit.shape, no_jets, options.vectors, options.seed)
-    expected = compiled.predict_codes(sent.codes)
+    expected = simulated(sent.codes)
     interpreted = circuit.interpret((sent.codes * circuit.input.step).reshape(-1, *circuit.shape))
-    result = cosim(design, sent, expected, CosimConfig(reset_at=len(sent) // 2), options.folder / "cosim")
-    found = {
-        "student": f"{options.arithmetic} {options.cell}, {options.cells} cells, {options.interleave} jets at once",
+    result = cosim(design, sent, expected, CosimConfig(reset_at=len(sent) // 2), folder / "cosim")
+    return {
+        "design": name,
         "vectors": len(sent),
-        "interpreter differs": int(np.count_nonzero((interpreted / circuit.output.step != expected).any(axis=1))),
+        "interpreter differs": int(np.count_nonzero((codes_of(interpreted, circuit) != expected).any(axis=1))),
         "RTL differs": result.n_mismatch,
         "complaints": result.complaints(),
         "latency_cycles": result.latency_cycles,
         "interval_cycles": result.interval_cycles,
         "different outputs": len(np.unique(expected)),
-        "logic cost": round(sum(unit.cost * unit.instances for unit in design.units)),
+        "logic cost": round(sum(unit.cost for unit in design.units)),
         "build_seconds": round(result.build_seconds, 1),
         "jets_per_second": round(result.stream.jets_per_second),
     }
-    print(json.dumps(found, indent=1))
+
+
+def main() -> None:
+    """Measure the designs that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("designs", nargs="*", metavar="DESIGN", help=f"of {', '.join(DESIGNS)}; all by default")
+    parser.add_argument("--vectors", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    if unknown := set(options.designs) - set(DESIGNS):
+        parser.error(f"no design {', '.join(sorted(unknown))}")
+    start_keras()
+    for name in options.designs or DESIGNS:
+        print(json.dumps(measure(name, options), indent=1), flush=True)
 
 
 if __name__ == "__main__":
