@@ -7,6 +7,7 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -163,3 +164,51 @@ def test_rtl_verb_by_verb_and_a_broken_design_fails(
     assert "the latency is" in capsys.readouterr().err
     assert tagware.main([*simulate, str(tmp_path / "out"), "--student", student]) == 2
     assert "--student and --jets go together" in capsys.readouterr().err
+
+
+def packaged(project: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    assert tagware.main(["package", str(project), "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"package: {out}\n"
+    return out
+
+
+def test_the_project_is_packaged_to_the_same_bytes_from_another_folder(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = packaged(project, tmp_path / "first.zip", capsys)
+    shutil.copytree(project, tmp_path / "elsewhere" / project.name)
+    second = packaged(tmp_path / "elsewhere" / project.name, tmp_path / "second.zip", capsys)
+    assert first.read_bytes() == second.read_bytes()
+    with ZipFile(first) as archive:
+        names = {name.partition("/")[2] for name in archive.namelist()}
+        assert archive.namelist()[0].startswith(f"{project.name}-")
+    assert {"hls/firmware/tiny.cpp", "rtl/rtl/tiny.v", "emulator/tiny_emulator.cpp", "report.html"} <= names
+
+
+def test_an_unfinished_project_is_not_packaged(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / project.name
+    shutil.copytree(project, copy)
+    (copy / "build/report/report.html").write_text("another page")
+    assert tagware.main(["package", str(copy), "--out", str(tmp_path / "a.zip")]) == 2
+    assert "stage 'report' is damaged" in capsys.readouterr().err
+    assert not (tmp_path / "a.zip").exists()
+
+
+@pytest.mark.long
+def test_a_package_is_verified_and_one_with_a_flipped_weight_is_not(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = packaged(project, tmp_path / "tiny.zip", capsys)
+    assert tagware.main(["verify", str(archive)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["verified"] * 4
+    assert all("1211 vectors, 0 differ" in line for line in lines[1:])
+    content = archive.read_bytes()
+    with ZipFile(archive) as opened:
+        weights = next(entry for entry in opened.infolist() if "/firmware/weights/" in entry.filename)
+    place = weights.header_offset + 30 + len(weights.filename) + weights.compress_size // 2
+    archive.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    assert tagware.main(["verify", str(archive)]) == 1
+    assert f"files: failed: {weights.filename.partition('/')[2]}" in capsys.readouterr().out
