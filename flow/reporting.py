@@ -105,10 +105,12 @@ def _jets_section(folder: Path) -> dict[str, Any]:
 
 
 def _firmware_sections(upstream: Folders) -> dict[str, Any]:
-    """Exactness, hardware and precision of the firmware."""
+    """Exactness, hardware and precision of the firmware, and the blocks of its RTL."""
+    from hls.blocks import design_section
     from hls.cosim import CosimResult
     from hls.csim import CsimResult
     from hls.project import Project
+    from hls.rtl.design import Design
     from hls.synth import Synthesis
 
     firmware = Project.load(upstream["csim"] / FIRMWARE)
@@ -116,13 +118,17 @@ def _firmware_sections(upstream: Folders) -> dict[str, Any]:
     hardware = list(firmware.estimates)
     if "cosim" in upstream:
         exactness |= {"csim_vs_rtl": CosimResult.load(upstream["cosim"] / COSIM / "cosim.json").exactness()}
+    synthesis = None
     if "synth" in upstream:
-        rows = Synthesis.load(upstream["synth"] / SYNTHESIS / "synthesis.json").hardware
-        hardware += [{"design": "rtl", **asdict(row)} for row in rows]
+        synthesis = Synthesis.load(upstream["synth"] / SYNTHESIS / "synthesis.json")
+        hardware += [{"design": "rtl", **asdict(row)} for row in synthesis.hardware]
     for folder in upstream.values():
         if (folder / ROWS).is_file():
             hardware += read_json(folder / ROWS)
-    return {"exactness": exactness, "hardware": hardware, "precision": firmware.layers}
+    sections = {"exactness": exactness, "hardware": hardware, "precision": firmware.layers}
+    if "rtl" in upstream:
+        sections["design"] = design_section(Design.load(upstream["rtl"] / DESIGN), synthesis)
+    return sections
 
 
 def _copy_curves(folder: Path, upstream: Folders) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from hls import plots, tables
 from hls.compare import Scores
 from hls.report import Report
+from hls.synth.config import FAMILIES
 from hls.tables import main_table_text, markdown_table, update_readme
 from jets.errors import DataError
 from jets.files import replacing
@@ -82,7 +83,9 @@ def page_environment() -> Any:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(measured=_measured, count=tables.count, model=tables.model_name, symbols=_symbols)
+    environment.filters.update(
+        measured=_measured, count=tables.count, model=tables.model_name, symbols=_symbols, family=FAMILIES.get
+    )
     return environment
 
 

@@ -29,7 +29,7 @@ _REMEDY = "make it again with `tagware run`"
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured about one project; the sections are those of `report.schema.json`.
+    """What was measured about one project; the sections are those of `report.schema.json`, `design` None without RTL.
 
     Raises:
         LayoutError: a section does not follow the schema; the message names the path inside the JSON.
@@ -44,6 +44,7 @@ class Report:
     hardware: Sequence[Mapping[str, Any]]
     precision: Sequence[Mapping[str, Any]]
     cost: Mapping[str, Any]
+    design: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         validate(self.to_json(), "report")
@@ -84,7 +85,7 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """The content of report.json."""
         sections = {item.name: plain(getattr(self, item.name)) for item in dataclasses.fields(self)}
-        return {"layout": LAYOUT, **sections}
+        return {"layout": LAYOUT, **{name: section for name, section in sections.items() if section is not None}}
 
     @property
     def models(self) -> tuple[str, ...]:
