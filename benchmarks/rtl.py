@@ -110,8 +110,9 @@ def codes_of(outputs: NDArray[Any], circuit: Circuit) -> Codes:
 
 SCHEDULES = {
     "static": RtlConfig(),
-    "interleaved": RtlConfig(interleave=4),
+    "static_interleaved": RtlConfig(interleave=4),
     "unrolled": RtlConfig(cells=20),
+    "unrolled_interleaved": RtlConfig(cells=20, interleave=4),
 }
 DESIGNS: dict[str, tuple[Callable[[Path], Converted], RtlConfig]] = {
     "mlp": (partial(classifier, False), RtlConfig()),
