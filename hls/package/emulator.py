@@ -11,16 +11,9 @@ from hls.project import Project
 
 FOLDER = "emulator"
 COPIED = ("hls4ml/emulator.h", "exports.map")
-RENDERED = {
-    "types.h": "{name}_types.h",
-    "emulator.cpp": "{name}_emulator.cpp",
-    "Makefile": "Makefile",
-    "project.h": "check/project.h",
-    "loader.cpp": "check/loader.cpp",
-}
-"""Template to path."""
-CHECK = ("harness.h", "testbench.cpp")
-"""Of the C simulation: they run whatever `project.h` names."""
+RENDERED = ("Makefile", "library/project.h", "library/emulator.cpp", "check/project.h", "check/loader.cpp")
+TESTBENCH = {"harness.h": "harness.h", "testbench.cpp": "check/testbench.cpp"}
+"""Sources of the C simulation, which run whatever `project.h` names, and their paths here."""
 INCLUDE = re.compile(r'^\s*#\s*include\s+(<[^>]+>|"[^"]+")', re.MULTILINE)
 
 
@@ -41,8 +34,9 @@ def emulator_files(project: Project) -> dict[str, bytes]:
     sources = testbench_sources(project)
     return {
         **{name: (HERE / FOLDER / name).read_bytes() for name in COPIED},
-        **{path.format(name=project.name): render(f"{FOLDER}/{name}", **content) for name, path in RENDERED.items()},
-        **{f"check/{name}": sources[name].encode() for name in CHECK},
+        **{name: render(f"{FOLDER}/{name}", **content) for name in RENDERED},
+        f"{project.name}_types.h": render(f"{FOLDER}/types.h", **content),
+        **{path: sources[name].encode() for name, path in TESTBENCH.items()},
     }
 
 

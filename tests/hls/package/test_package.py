@@ -14,10 +14,10 @@ import pytest
 
 from hls.package import Finished, package
 from hls.package.components import COMPONENTS, TEXTS, component_of
-from hls.package.emulator import library_headers
+from hls.package.emulator import emulator_files, library_headers
 from hls.project import Project
 from hls.rtl.design import Design
-from jets.errors import InputError, LayoutError
+from jets.errors import ConfigError, InputError, LayoutError
 from tests.hls.firmware import edited
 from tests.hls.package.finished import finished as finished_in
 
@@ -52,11 +52,18 @@ def test_no_file_names_an_absolute_path(archive: Path) -> None:
     assert not [name for name, text in contents(archive).items() if absolute.search(text)]
 
 
+def test_firmware_that_takes_a_stream_has_no_emulator(finished: Finished) -> None:
+    project = Project.load(finished.firmware)
+    stream = dataclasses.replace(project, config=dataclasses.replace(project.config, io_type="io_stream"))
+    with pytest.raises(ConfigError, match="takes a jet at once, the firmware a stream; convert it with io_type: io_pa"):
+        emulator_files(stream)
+
+
 def test_every_part_is_there_with_its_licence(archive: Path) -> None:
     files = contents(archive)
     parts = {"hls/firmware/chain.cpp", "hls/build_prj.tcl", "hls/csim/testbench.cpp", "hls/vectors/golden.txt"}
     parts |= {"rtl/rtl/chain.v", "rtl/chain.xdc", "rtl/PORTS.md", "rtl/design.json", "report.json", "report.html"}
-    parts |= {"emulator/chain_emulator.cpp", "emulator/hls4ml/emulator.h", "emulator/check/loader.cpp", "project.yaml"}
+    parts |= {"emulator/library/emulator.cpp", "emulator/hls4ml/emulator.h", "emulator/check/loader.cpp", "project.yaml"}
     assert parts | {"MODEL_CARD.md", "manifest.json"} <= files.keys()
     manifest = json.loads(files["manifest.json"])
     assert manifest["files"].keys() == files.keys() - {"manifest.json"}
