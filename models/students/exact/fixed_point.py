@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jets.errors import ConfigError
+from jets.config import check_keys
+from jets.errors import ConfigError, TagwareError
 
 MAX_BITS = 24
 """Integers of up to 24 bits are exact in single precision."""
@@ -86,3 +87,29 @@ def table(function: str, codes: FixedPoint, entries: FixedPoint) -> NDArray[np.f
     The function is rounded to single precision and then cast to the type of the entries.
     """
     return entries.cast(FUNCTIONS[function](codes.numbers()).astype(np.float32))
+
+
+def types_by_role(types: Mapping[str, Any], roles: Sequence[str], where: str) -> dict[str, FixedPoint]:
+    """The type of every role, each given as one or in its stored form, [total, integer, signed].
+
+    Raises:
+        ConfigError: a role that is missing or unknown, a width out of range; names `where`.
+    """
+    check_keys(types, roles, where)
+    found = {}
+    for role in roles:
+        if role not in types:
+            raise ConfigError(f"the type of {role!r} is missing", where, "add it")
+        try:
+            found[role] = types[role] if isinstance(types[role], FixedPoint) else FixedPoint(*types[role])
+        except TagwareError as error:
+            raise error.at(f"{where}: {role}") from None
+    return found
+
+
+def check_tables(types: Mapping[str, FixedPoint], gates: Iterable[str], where: str) -> None:
+    """Raise ConfigError when the codes of a gate's sum, the role "<gate>_sum", are too many for a table."""
+    for role in (f"{gate}_sum" for gate in gates):
+        if (width := types[role].total) > MAX_TABLE_BITS:
+            remedy = f"use {MAX_TABLE_BITS} at most, 8 are enough"
+            raise ConfigError(f"a table over {width} bits has too many entries", f"{where}: {role}", remedy)

@@ -14,10 +14,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from jets.config import check_keys
-from jets.errors import ConfigError, TagwareError
-from models.students.exact.fixed_point import FixedPoint
-from models.students.exact.quantizers import Learnt, Quantizer, fixed_point
+from models.students.exact.fixed_point import FixedPoint, types_by_role
+from models.students.exact.quantizers import Learnt, Quantizer
 
 
 class ExactLayer(keras.layers.Layer):  # type: ignore[misc]
@@ -36,7 +34,8 @@ class ExactLayer(keras.layers.Layer):  # type: ignore[misc]
 
     def __init__(self, types: Mapping[str, Any], *, learn_bits: bool = False, **options: Any) -> None:
         super().__init__(**options)
-        self.types, self.learn_bits = self._checked(types), learn_bits
+        self.types = types_by_role(types, self.roles(), f"layer {self.name!r}: types")
+        self.learn_bits = learn_bits
         self.weights_by_role: dict[str, Any] = {}
         self.quantizers = {}
         for role in self.roles():
@@ -50,19 +49,6 @@ class ExactLayer(keras.layers.Layer):  # type: ignore[misc]
     def roles(self) -> tuple[str, ...]:
         """Every role that needs a type."""
         return self.parameters()
-
-    def _checked(self, types: Mapping[str, Any]) -> dict[str, FixedPoint]:
-        where = f"layer {self.name!r}: types"
-        check_keys(types, self.roles(), where)
-        found = {}
-        for role in self.roles():
-            if role not in types:
-                raise ConfigError(f"the type of {role!r} is missing", where, "add it")
-            try:
-                found[role] = fixed_point(types[role])
-            except TagwareError as error:
-                raise error.at(f"{where}: {role}") from None
-        return found
 
     def add_weights(self, shapes: Mapping[str, tuple[int, ...]], starts: Mapping[str, str]) -> None:
         """Create the weights of every parameter, zeros where `starts` names no initializer, and the learnt bits."""

@@ -29,11 +29,6 @@ BITS_PER_UNIT = 10.0
 """An optimizer such as Adam moves a variable by about the learning rate: at 1e-3 a bit may go in a hundred steps."""
 
 
-def fixed_point(value: Any) -> FixedPoint:
-    """A type from itself or from its stored form, [total, integer, signed]."""
-    return value if isinstance(value, FixedPoint) else FixedPoint(*value)
-
-
 def same_value(value: Any, through: Any) -> Any:
     """`value` in the forward pass, bit for bit, with the gradient of `through`."""
     return ops.stop_gradient(value) + (through - ops.stop_gradient(through))
