@@ -70,9 +70,12 @@ def _jets_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     simulate.add_argument("--config", type=Path, metavar="YAML", help="all options of a simulation as a YAML file")
     simulate.add_argument("--processes", type=int, metavar="N", help="worker processes (default: one a core)")
     bring = verbs.add_parser("import", help="convert a public data set into a jets file")
-    bring.add_argument("format", help="top_tagging or hls4ml_lhc_jets")
-    bring.add_argument("paths", type=Path, nargs="+", help="files, or folders of files")
+    bring.add_argument("format", help="jetclass, jetnet, cms_pfnano, ...: see docs/data.md")
+    bring.add_argument("paths", nargs="+", help="files or folders of files; CLASS=PATH where files hold no labels")
     bring.add_argument("out", type=Path, help="jets file to write (.h5)")
+    bring.add_argument("--classes", nargs="+", metavar="CLASS", help="classes in their order; NEW=OLD renames one")
+    bring.add_argument("--n-constituents", type=int, metavar="N", help="keep only the hardest")
+    bring.add_argument("--processes", type=int, metavar="N", help="worker processes (default: one a core)")
 
 
 def _model_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -34,9 +34,15 @@ def simulate(options: argparse.Namespace) -> None:
 
 def import_jets(options: argparse.Namespace) -> None:
     """`tagware import`."""
+    from jets.dataset import JetsFile
+    from jets.readers import ImportConfig
     from jets.readers import import_jets as run
 
-    _say_jets(run(options.format, options.paths, options.out))
+    config = fill(ImportConfig, _given(options, "classes", "n_constituents", "processes"), "tagware import")
+    file = JetsFile(run(options.format, options.paths, options.out, config))
+    counts = ", ".join(f"{name} {n}" for name, n in file.provenance["counts"].items())
+    _say(f"{file.n_jets} jets ({counts}): {options.out}")
+    _say(f"checksum: {file.checksum}")
 
 
 def train(options: argparse.Namespace) -> None:

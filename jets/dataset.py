@@ -382,6 +382,11 @@ class JetsFile:
                 if len(chosen := block if split is None else block.split(split)):
                     yield chosen
 
+    def labels(self) -> NDArray[np.int16]:
+        """The labels of all jets, (n_jets,); LayoutError if the file is damaged."""
+        with open_hdf5(self.path) as file:
+            return _stored(file, "labels", slice(None), np.int16)
+
     def read(self, split: str | None = None, limit: int | None = None) -> Jets:
         """All jets (of one split), or the first `limit` of them, in memory.
 

@@ -15,7 +15,8 @@ from jets.dataset import Jets
 from jets.errors import LayoutError
 from jets.hdf5 import open_hdf5
 from jets.high_level import HIGH_LEVEL_FEATURES
-from jets.readers.momenta import Rows, jets_from_momenta
+from jets.readers.momenta import Rows, constituents_of_padded, jets_from_momenta, spans, unidentified
+from jets.readers.reader import Reader
 
 Array = NDArray[Any]
 
@@ -41,8 +42,8 @@ def count(path: Path) -> int:
         return len(_dataset(file, path, JETS, 2))
 
 
-def read(path: Path, size: int) -> Iterator[Jets]:
-    """The jets of a file in blocks of at most `size`, in its order, with their high-level features as stored.
+def read(path: Path, rows: range, size: int) -> Iterator[Jets]:
+    """The jets of some rows of a file in blocks of at most `size`, in its order, with high-level features as stored.
 
     `jetConstituentList` (n_jets, 150, 16) and `jets` (n_jets, 59), their last axes named by `particleFeatureNames`
     and `jetFeatureNames` (the former names one more column, j1_pdgid, than there are). Momenta are taken from
@@ -60,15 +61,16 @@ def read(path: Path, size: int) -> Iterator[Jets]:
         momentum_columns = _places(file, path, PARTICLE_NAMES, constituents, (*MOMENTA, "j1_pt"))
         label_columns = _places(file, path, JET_NAMES, jets, LABELS)
         feature_columns = _places(file, path, JET_NAMES, jets, tuple(map(public_name, HIGH_LEVEL_FEATURES)))
-        for start in range(0, len(jets), size):
-            rows, jet_rows = Rows(path, CONSTITUENTS, start), Rows(path, JETS, start)
-            momenta = constituents[start : start + size][:, :, momentum_columns]
-            values = jets[start : start + size]
-            _check_pt(momenta, rows)
-            labels = _labels(values[:, label_columns], jet_rows)
+        for span in spans(rows, size):
+            place, jet_place = Rows(path, CONSTITUENTS, span.start), Rows(path, JETS, span.start)
+            momenta = constituents[span][:, :, momentum_columns]
+            values = jets[span]
+            _check_pt(momenta, place)
+            labels = _labels(values[:, label_columns], jet_place)
             features = values[:, feature_columns].astype(np.float32)
-            jet_rows.refuse("NaN or infinity", ~np.isfinite(features).all(axis=1))
-            block = jets_from_momenta(momenta[:, :, :4], labels, CLASSES, rows)
+            jet_place.refuse("NaN or infinity", ~np.isfinite(features).all(axis=1))
+            found = unidentified(constituents_of_padded(momenta[:, :, :4]))
+            block = jets_from_momenta(found, labels, CLASSES, place, momenta.shape[1])
             yield replace(block, high_level=features, high_level_features=HIGH_LEVEL_FEATURES)
 
 
@@ -104,3 +106,6 @@ def _labels(flags: Array, rows: Rows) -> Array:
     rows.refuse(f"not exactly one of {', '.join(LABELS)} set", (flags != 0).sum(axis=1) != 1)
     labels: Array = (flags != 0).argmax(axis=1)
     return labels
+
+
+READER = Reader(count, read, CLASSES, REFERENCE)

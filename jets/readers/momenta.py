@@ -1,21 +1,24 @@
-"""Four-momenta of constituents in, checked jets out: what all readers of public data have in common."""
+"""Constituents as the public files hold them in, checked jets out: what all readers have in common."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jets.dataset import FOUR_VECTOR, Jets
+from jets.dataset import FOUR_VECTOR, IDENTITIES, Jets
 from jets.errors import DataError
 
 Array = NDArray[Any]
 
-FEATURES = (*FOUR_VECTOR, "identity")
+MM_PER_CM = 10.0
+PDG_IDENTITIES = {211: "charged_hadron", 130: "neutral_hadron", 22: "photon", 11: "electron", 13: "muon"}
+"""What particle flow calls its candidates; CMS adds 1 and 2, hadrons and photons in the forward calorimeter."""
 
 
 @dataclass(frozen=True)
@@ -44,54 +47,153 @@ class Rows:
             raise DataError(f"{complaint} in row {row}", self.where, "repair or drop that jet")
 
 
-def jets_from_momenta(momenta: Array, labels: Array, classes: tuple[str, ...], rows: Rows) -> Jets:
+@dataclass(frozen=True)
+class Constituents:
+    """Constituents of consecutive jets, jet by jet: jet `i` has `count[i]` of them.
+
+    Attributes:
+        count: (n_jets,).
+        columns: (n,) each: energy, px, py, pz (GeV), or pt, deta, dphi, mass.
+        further: (n,) each: features of `IDENTITY` and `IMPACT`, by name.
+    """
+
+    count: Array
+    columns: tuple[Array, Array, Array, Array]
+    further: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def jet(self) -> Array:
+        """(n,) the jet of each."""
+        return np.repeat(np.arange(len(self.count)), self.count)
+
+    def of_jets(self, jets: slice) -> Constituents:
+        """Those of consecutive jets."""
+        first = int(self.count[: jets.start].sum())
+        here = slice(first, first + int(self.count[jets].sum()))
+        return Constituents(self.count[jets], *self._taken(here))
+
+    def select(self, which: Array) -> Constituents:
+        """Those that a boolean mask or an index that keeps jets together selects."""
+        count = np.bincount(self.jet[which], minlength=len(self.count))
+        return Constituents(count, *self._taken(which))
+
+    def _taken(self, which: Any) -> tuple[tuple[Array, Array, Array, Array], dict[str, Array]]:
+        first, second, third, fourth = (column[which] for column in self.columns)
+        return (first, second, third, fourth), {name: values[which] for name, values in self.further.items()}
+
+    def refuse(self, complaint: str, bad: Array, rows: Rows) -> None:
+        """Raise DataError for the first jet with a constituent that is `bad`, (n,)."""
+        if bad.any():
+            rows.refuse(complaint, np.bincount(self.jet[bad], minlength=len(self.count)) > 0)
+
+
+def constituents_of_padded(values: Array, further: Mapping[str, Array] | None = None) -> Constituents:
+    """Constituents from (n_jets, n_constituents, 4), of which those with four zeros are padding."""
+    there = (values != 0).any(axis=2)
+    first, second, third, fourth = np.moveaxis(values, -1, 0).astype(np.float64)
+    columns = (first[there], second[there], third[there], fourth[there])
+    return Constituents(there.sum(axis=1), columns, {name: column[there] for name, column in (further or {}).items()})
+
+
+def unidentified(constituents: Constituents) -> Constituents:
+    """The same constituents, whose identity is unknown."""
+    return replace(constituents, further={"identity": np.zeros(len(constituents.columns[0]), np.int8)})
+
+
+def spans(rows: range, size: int) -> Iterator[slice]:
+    """Consecutive slices of at most `size` rows."""
+    return (slice(start, min(start + size, rows.stop)) for start in range(rows.start, rows.stop, size))
+
+
+def jets_from_momenta(momenta: Constituents, labels: Array, classes: tuple[str, ...], rows: Rows, width: int) -> Jets:
     """Jets whose axis, pT and mass are those of the sum of all their constituents.
 
     Args:
-        momenta: (n_jets, n_constituents, 4): E, px, py, pz in GeV, all zero where padded, in any order.
+        momenta: columns E, px, py, pz in GeV, in any order of pT.
         labels: (n_jets,), an index into `classes`.
         classes: names of the classes.
         rows: where they come from.
+        width: constituents to keep, the hardest.
 
     Returns:
-        Jets with constituents ordered by falling pT, the identity of each unknown.
+        Jets with constituents ordered by falling pT.
 
     Raises:
         DataError: NaN, a negative energy, or a jet without constituents.
     """
-    momenta = np.asarray(momenta, np.float64)
-    rows.refuse("NaN or infinity", ~np.isfinite(momenta).all(axis=2))
-    rows.refuse("a negative energy", momenta[:, :, 0] < 0)
-    momenta = _by_falling_pt(momenta)
-    pt = np.hypot(momenta[:, :, 1], momenta[:, :, 2])
-    mask = pt > 0
-    rows.refuse("no constituent", ~mask.any(axis=1))
-    jet_pt, jet_eta, jet_phi, jet_mass = _polar(np.where(mask[:, :, None], momenta, 0.0).sum(axis=1))
+    energy, px, py, pz = momenta.columns
+    momenta.refuse("NaN or infinity", ~np.isfinite(energy + px + py + pz), rows)
+    momenta.refuse("a negative energy", energy < 0, rows)
+    moving = (px != 0) | (py != 0)
+    if not moving.all():
+        momenta = momenta.select(moving)
+    rows.refuse("no constituent", momenta.count == 0)
+    first = np.cumsum(momenta.count) - momenta.count
+    sums = [np.add.reduceat(column.astype(np.float64), first) for column in momenta.columns]
+    jet_pt, jet_eta, jet_phi, jet_mass = _polar(*sums)
     rows.refuse("constituents without net pT", jet_pt <= 0)
-    _, eta, phi, mass = _polar(momenta)
-    dphi = (phi - jet_phi[:, None] + np.pi) % (2 * np.pi) - np.pi
-    columns = (pt, eta - jet_eta[:, None], dphi, mass, np.zeros_like(pt))
-    constituents = np.stack([np.where(mask, column, 0.0) for column in columns], axis=-1)
+    pt, eta, phi, mass = _polar(*momenta.columns)
+    jet = momenta.jet
+    relative = Constituents(momenta.count, (pt, eta - jet_eta[jet], wrapped(phi - jet_phi[jet]), mass), momenta.further)
+    kinematics = np.stack([jet_pt, jet_eta, jet_phi, jet_mass, momenta.count], axis=1)
+    return jets_about_axis(relative, kinematics, labels, classes, rows, width)
+
+
+def jets_about_axis(
+    relative: Constituents, kinematics: Array, labels: Array, classes: tuple[str, ...], rows: Rows, width: int
+) -> Jets:
+    """Jets whose kinematics are known.
+
+    Args:
+        relative: columns pT (GeV), deta, dphi, mass (GeV), in any order of pT.
+        kinematics: (n_jets, 5): pT (GeV), eta, phi, mass (GeV), number of constituents.
+        labels: (n_jets,), an index into `classes`.
+        classes: names of the classes.
+        rows: where they come from.
+        width: constituents to keep, the hardest.
+
+    Raises:
+        DataError: NaN, a negative pT, or a jet without constituents.
+    """
+    pt = relative.columns[0]
+    for column in (*relative.columns, *relative.further.values()):
+        relative.refuse("NaN or infinity", ~np.isfinite(column), rows)
+    relative.refuse("a negative pT", pt < 0, rows)
+    rows.refuse("no constituent", relative.count == 0)
+    jet = relative.jet
+    if ((pt[1:] > pt[:-1]) & (jet[1:] == jet[:-1])).any():
+        relative = relative.select(np.lexsort((-pt, jet)))
+    place = np.arange(len(jet)) - np.repeat(np.cumsum(relative.count) - relative.count, relative.count)
+    kept = place < width
+    columns = (*relative.columns, *relative.further.values())
+    constituents = np.zeros((len(relative.count), width, len(columns)), np.float32)
+    constituents[jet[kept], place[kept]] = np.stack([column[kept] for column in columns], axis=-1)
     return Jets(
-        constituents=constituents.astype(np.float32),
-        mask=mask,
-        kinematics=np.stack([jet_pt, jet_eta, jet_phi, jet_mass, mask.sum(axis=1)], axis=1).astype(np.float32),
+        constituents=constituents,
+        mask=np.arange(width) < relative.count[:, None],
+        kinematics=kinematics.astype(np.float32),
         labels=np.asarray(labels, np.int16),
-        ids=rows.ids(len(momenta)),
+        ids=rows.ids(len(relative.count)),
         classes=classes,
-        constituent_features=FEATURES,
+        constituent_features=(*FOUR_VECTOR, *relative.further),
     )
 
 
-def _by_falling_pt(momenta: Array) -> Array:
-    order = np.argsort(-np.hypot(momenta[:, :, 1], momenta[:, :, 2]), axis=1, kind="stable")
-    sorted_momenta: Array = np.take_along_axis(momenta, order[:, :, None], axis=1)
-    return sorted_momenta
+def identities(codes: Array, named: Mapping[int, str] = PDG_IDENTITIES) -> Array:
+    """The place in `IDENTITIES` of each PDG code (its sign does not matter); unknown where it is none of `named`."""
+    found = np.zeros(codes.shape, np.int8)
+    for code, name in named.items():
+        found[np.abs(codes) == code] = IDENTITIES.index(name)
+    return found
 
 
-def _polar(momenta: Array) -> tuple[Array, Array, Array, Array]:
-    """pT, pseudorapidity, azimuth and mass (0 where rounding makes it imaginary) of momenta (..., 4); 0 if pT is 0."""
-    energy, px, py, pz = np.moveaxis(momenta, -1, 0)
+def wrapped(angle: Array) -> Array:
+    """The same angle in [-π, π)."""
+    return np.asarray((angle + np.pi) % (2 * np.pi) - np.pi)
+
+
+def _polar(energy: Array, px: Array, py: Array, pz: Array) -> tuple[Array, Array, Array, Array]:
+    """pT, pseudorapidity, azimuth and mass (0 where rounding makes it imaginary) of momenta; 0 if pT is 0."""
     pt = np.hypot(px, py)
     eta = np.arcsinh(pz / np.where(pt > 0, pt, np.inf))
     mass = np.sqrt(np.maximum(energy**2 - pt**2 - pz**2, 0.0))

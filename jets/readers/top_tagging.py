@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from jets.dataset import Jets
 from jets.errors import LayoutError, ToolNotFound
 from jets.hdf5 import open_hdf5
-from jets.readers.momenta import Rows, jets_from_momenta
+from jets.readers.momenta import Rows, constituents_of_padded, jets_from_momenta, spans, unidentified
+from jets.readers.reader import Reader
 
 Array = NDArray[Any]
 
@@ -32,8 +33,8 @@ def count(path: Path) -> int:
         return len(_table(file, path))
 
 
-def read(path: Path, size: int) -> Iterator[Jets]:
-    """The jets of a file in blocks of at most `size`, in its order.
+def read(path: Path, rows: range, size: int) -> Iterator[Jets]:
+    """The jets of some rows of a file in blocks of at most `size`, in its order.
 
     Columns `E_i, PX_i, PY_i, PZ_i` (GeV; i = 0 ... 199 in the public files, zero where padded) and `is_signal_new`;
     others are ignored.
@@ -47,13 +48,14 @@ def read(path: Path, size: int) -> Iterator[Jets]:
         table = _table(file, path)
         columns = _columns(table)
         names = _constituent_columns(columns, path)
-        for start in range(0, len(table), size):
-            rows = Rows(path, KEY, start)
-            block = table[start : start + size]
+        for span in spans(rows, size):
+            place = Rows(path, KEY, span.start)
+            block = table[span]
             labels = _column(block, columns[LABEL])
-            rows.refuse(f"{LABEL} other than 0 and 1", ~np.isin(labels, (0, 1)))
-            values = np.stack([_column(block, columns[name]) for name in names], axis=1)
-            yield jets_from_momenta(values.reshape(len(block), -1, 4), labels, CLASSES, rows)
+            place.refuse(f"{LABEL} other than 0 and 1", ~np.isin(labels, (0, 1)))
+            values = np.stack([_column(block, columns[name]) for name in names], axis=1).reshape(len(block), -1, 4)
+            momenta = unidentified(constituents_of_padded(values))
+            yield jets_from_momenta(momenta, labels, CLASSES, place, values.shape[1])
 
 
 def _table(file: h5py.File, path: Path) -> h5py.Dataset:
@@ -111,3 +113,6 @@ def _column(block: Array, place: tuple[str, int | None]) -> Array:
     field, index = place
     values: Array = block[field] if index is None else block[field][:, index]
     return values
+
+
+READER = Reader(count, read, CLASSES, REFERENCE)

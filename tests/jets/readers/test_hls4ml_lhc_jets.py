@@ -18,7 +18,7 @@ SIXTEEN = [12, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 48, 52]
 
 
 def read(path: Path, size: int = 7) -> Jets:
-    return concatenate(list(hls4ml_lhc_jets.read(path, size)))
+    return concatenate(list(hls4ml_lhc_jets.read(path, range(hls4ml_lhc_jets.count(path)), size)))
 
 
 def test_jets_labels_and_features_are_those_of_the_file(tmp_path: Path, write_hls4ml: Write) -> None:
@@ -107,11 +107,6 @@ def put(values: Any, place: Any, value: float) -> Any:
             lambda a: {key: a[key][:0] for key in ("jets", "jetConstituentList")},
             DataError,
             "there are no jets",
-        ),
-        (
-            lambda a: {key: a[key][np.arange(20) % 5 != 3] for key in ("jets", "jetConstituentList")},
-            DataError,
-            "class 'Z' has no jets",
         ),
     ],
 )
