@@ -170,6 +170,7 @@ class ProjectFolder:
         except TagwareError as error:
             raise error.at(f"{path}: compress: {error.where}") from None
         _check_sharing(config.student, config.hls, f"{path}: hls")
+        _check_stream(config.student, config.hls, f"{path}: hls")
         check_keys(config.hls.layers, layer_names(config.student), f"{path}: hls: layers")
         if config.rtl is not None:
             check_rtl(config.rtl, config.hls, f"{path}: rtl")
@@ -193,11 +194,21 @@ def _check_sharing(student: StudentSpec, hls: HlsConfig, where: str) -> None:
     if not isinstance(student, RecurrentSpec):
         names = feed_forward.particle_layers(student)
     elif student.arithmetic == "exact":
-        what, names = "the cells of arithmetic: exact share no multipliers", ["rnn"]
+        what, names = "the cells of arithmetic: exact share no multipliers", [*student.cell_layers]
     for name in names:
         if hls.of_layer(name) != ("Latency", 1):
             remedy = f"give layers: {{{name}: {{strategy: Latency, reuse_factor: 1}}}}"
             raise ConfigError(what, where, remedy)
+
+
+def _check_stream(student: StudentSpec, hls: HlsConfig, where: str) -> None:
+    """Raise ConfigError where a layer has no kernel for streams, rather now than after the training."""
+    if isinstance(student, RecurrentSpec):
+        names = ["rnn"] if (student.arithmetic, student.cell) == ("qkeras", "lstm") else []
+    else:
+        names = feed_forward.particle_layers(student)
+    if names and hls.io_type == "io_stream":
+        raise ConfigError(f"layer {names[0]!r} has no kernel for io_stream", where, "give io_type: io_parallel")
 
 
 def _check_vendor(config: ProjectConfig, where: str | Path) -> None:
@@ -221,7 +232,7 @@ def layer_names(student: StudentSpec) -> list[str]:
     """The layers of a student's firmware that multiply."""
     if not isinstance(student, RecurrentSpec):
         return feed_forward.layer_names(student)
-    return ["rnn", *(f"dense_{place}" for place in range(len(student.dense))), "logit"]
+    return [*student.cell_layers, *(f"dense_{place}" for place in range(len(student.dense))), "logit"]
 
 
 def fill_architecture(section: TaggerSection, where: str | Path) -> Any:

@@ -17,15 +17,12 @@ from numpy.typing import NDArray
 
 from jets.errors import ConfigError, DataError, TagwareError
 from models.students.exact.fixed_point import MAX_TABLE_BITS, FixedPoint
-from models.students.recurrent import RecurrentSpec
+from models.students.recurrent import CELL_LAYERS, RecurrentSpec
 from models.students.student import StudentSpec
 
 Width = tuple[int, int]
 Weights = Mapping[str, Sequence[NDArray[Any]]]
 """Float weights by layer, as Keras' own layers have them: kernel, bias; kernel, recurrent kernel, bias."""
-
-CELL_LAYERS = ("rnn", "rnn_backward")
-"""The recurrent layers of an exact student, the second in a bidirectional one."""
 
 UNSIGNED = ("gate", "activations")
 SUMS = ("gate_sum", "candidate_sum")
@@ -140,7 +137,7 @@ def build_quantized(spec: RecurrentSpec, bits: ExactBits, n_outputs: int) -> Any
     dense = {"weight": bits.type_of("dense_weights"), "bias": bits.type_of("dense_bias")}
     inputs = keras.Input((spec.n_constituents, 6), name="constituents")
     x = ExactCast({"result": bits.type_of("input")}, **learn, name="constituents_q")(inputs)
-    cells = [_cell(spec, bits, name)(x) for name in CELL_LAYERS[: 1 + spec.bidirectional]]
+    cells = [_cell(spec, bits, name)(x) for name in spec.cell_layers]
     x = keras.layers.Concatenate(name="states")(cells) if spec.bidirectional else cells[0]
     for place, width in enumerate(spec.dense):
         x = ExactDense(width, dense, **learn, name=f"dense_{place}")(x)

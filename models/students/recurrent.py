@@ -11,6 +11,8 @@ from jets.features import SIX_FEATURES
 CELLS = ("gru", "lstm")
 ARITHMETICS = ("qkeras", "exact")
 MAX_WIDTH = 4096
+CELL_LAYERS = ("rnn", "rnn_backward")
+"""The recurrent layers of a quantized student, the second in a bidirectional one."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class RecurrentSpec:
         for name, width in widths.items():
             if not 1 <= width <= MAX_WIDTH:
                 raise ConfigError(f"{name} must be between 1 and {MAX_WIDTH}, not {width}", None, "correct it")
+
+    @property
+    def cell_layers(self) -> tuple[str, ...]:
+        """The names of the recurrent layers of the quantized student."""
+        return CELL_LAYERS[: 1 + self.bidirectional]
 
 
 def build_float(spec: RecurrentSpec, n_outputs: int) -> Any:

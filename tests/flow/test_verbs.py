@@ -28,6 +28,10 @@ def project(folder: Path, text: str) -> Path:
     return folder
 
 
+TWICE = "student: {arithmetic: exact, bidirectional: true}\n"
+LSTM = "student: {cell: lstm}\ncompress: {bits: {state: [12, 4]}}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -47,6 +51,13 @@ def project(folder: Path, text: str) -> Path:
         (BASE + "student: {bidirectional: true}\n", ["student", "no bidirectional: true", "arithmetic: exact"]),
         (BASE + EXACT + "compress: {exact: {gate_sum: [17, 4]}}\n", ["compress: exact", "gate_sum", "17 bits"]),
         (BASE + EXACT + "hls: {reuse_factor: 2}\n", ["hls", "share no multipliers", "layers: {rnn:"]),
+        (
+            BASE + TWICE + "hls: {layers: {rnn: {reuse_factor: 1}, rnn_backward: {reuse_factor: 2}}}\n",
+            ["rnn_backward: {"],
+        ),
+        (BASE + "student: {kind: deep_sets}\nhls: {io_type: io_stream}\n", ["hls", "has no kernel for io_stream"]),
+        (BASE + LSTM + "hls: {io_type: io_stream}\n", ["hls", "'rnn' has no kernel for io_stream", "io_parallel"]),
+        (BASE + "hls: {io_type: io_stream, static_recurrent: false}\n", ["hls", "one step at a time"]),
         (BASE + "hls: {layers: {dense_7: {reuse_factor: 2}}}\n", ["hls: layers", "'dense_7'", "dense_0"]),
         (BASE + "hls: {backend: Quartus}\n", ["hls", "backend", "Vitis"]),
         (BASE + "hls: {clock_ns: -5}\n", ["hls", "clock_ns"]),
