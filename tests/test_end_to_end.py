@@ -182,7 +182,7 @@ def test_the_project_is_packaged_to_the_same_bytes_from_another_folder(
     with ZipFile(first) as archive:
         names = {name.partition("/")[2] for name in archive.namelist()}
         assert archive.namelist()[0].startswith(f"{project.name}-")
-    assert {"hls/firmware/tiny.cpp", "rtl/rtl/tiny.v", "emulator/tiny_emulator.cpp", "report.html"} <= names
+    assert {"hls/firmware/tiny.cpp", "rtl/rtl/tiny.v", "emulator/library/emulator.cpp", "report.html"} <= names
 
 
 def test_an_unfinished_project_is_not_packaged(

@@ -48,8 +48,10 @@ def finished(folder: Path) -> Finished:
 def store_vectors(project: Project, circuit: Any) -> None:
     (input_,), (output,) = project.inputs, project.outputs
     rng = np.random.default_rng(4)
-    codes = rng.integers(*code_range(input_), (N_VECTORS, 8), endpoint=True)
+    codes = rng.integers(*code_range(input_), (N_VECTORS, *input_.shape), endpoint=True)
     values = circuit.interpret(codes * 2.0**-input_.fraction_bits)
-    golden = np.rint(values * 2.0**output.fraction_bits).astype(np.int64).reshape(N_VECTORS, 1)
+    golden = np.rint(values * 2.0**output.fraction_bits).astype(np.int64)
     assert len(np.unique(golden)) > 20
-    Vectors(codes, golden).save(project.folder / "vectors", input_, output)
+    Vectors(*(numbers.reshape(N_VECTORS, -1) for numbers in (codes, golden))).save(
+        project.folder / "vectors", input_, output
+    )

@@ -14,10 +14,9 @@ import pytest
 
 from hls.package import Finished, package
 from hls.package.components import COMPONENTS, TEXTS, component_of
-from hls.package.emulator import emulator_files, library_headers
 from hls.project import Project
 from hls.rtl.design import Design
-from jets.errors import ConfigError, InputError, LayoutError
+from jets.errors import InputError, LayoutError
 from tests.hls.firmware import edited
 from tests.hls.package.finished import finished as finished_in
 
@@ -52,18 +51,16 @@ def test_no_file_names_an_absolute_path(archive: Path) -> None:
     assert not [name for name, text in contents(archive).items() if absolute.search(text)]
 
 
-def test_firmware_that_takes_a_stream_has_no_emulator(finished: Finished) -> None:
-    project = Project.load(finished.firmware)
-    stream = dataclasses.replace(project, config=dataclasses.replace(project.config, io_type="io_stream"))
-    with pytest.raises(ConfigError, match="takes a jet at once, the firmware a stream; convert it with io_type: io_pa"):
-        emulator_files(stream)
-
-
 def test_every_part_is_there_with_its_licence(archive: Path) -> None:
     files = contents(archive)
     parts = {"hls/firmware/chain.cpp", "hls/build_prj.tcl", "hls/csim/testbench.cpp", "hls/vectors/golden.txt"}
     parts |= {"rtl/rtl/chain.v", "rtl/chain.xdc", "rtl/PORTS.md", "rtl/design.json", "report.json", "report.html"}
-    parts |= {"emulator/library/emulator.cpp", "emulator/hls4ml/emulator.h", "emulator/check/loader.cpp", "project.yaml"}
+    parts |= {
+        "emulator/library/emulator.cpp",
+        "emulator/hls4ml/emulator.h",
+        "emulator/check/loader.cpp",
+        "project.yaml",
+    }
     assert parts | {"MODEL_CARD.md", "manifest.json"} <= files.keys()
     manifest = json.loads(files["manifest.json"])
     assert manifest["files"].keys() == files.keys() - {"manifest.json"}
@@ -146,9 +143,3 @@ def test_a_simulation_of_another_design_is_refused(
 @pytest.mark.parametrize("name", ["my project", "../chain", ".hidden", "", "a/b"])
 def test_a_name_that_cannot_be_a_folders_is_refused(copy: Finished, tmp_path: Path, name: str) -> None:
     refused(dataclasses.replace(copy, name=name), tmp_path, InputError, "cannot be called")
-
-
-def test_headers_of_libraries_are_those_that_are_not_the_networks_own() -> None:
-    top = '#include <array>\n#include "net.h"\n  # include "nnet_utils/nnet_dense.h"\n#include "weights/w2.h"\n'
-    sources = {"firmware/net.cpp": top, "firmware/net.h": '#include "ap_fixed.h"\n', "firmware/weights/w2.h": ""}
-    assert library_headers(sources) == ['"ap_fixed.h"', '"firmware/nnet_utils/nnet_dense.h"', "<array>"]

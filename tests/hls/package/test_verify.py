@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,11 @@ from zipfile import ZipFile
 import pytest
 
 import tagware
-from hls.package import Finished, Verification, verification, verify
+from hls.package import Verification, verification, verify
 from hls.package.archive import open_archive, write_archive
-from hls.package.emulator import emulator_files
 from hls.package.manifest import NAME, Manifest
-from hls.project import Project
 from jets.errors import LayoutError
-from tests.hls.package.finished import N_VECTORS, finish
+from tests.hls.package.finished import N_VECTORS
 
 VECTORS, WEIGHTS = "hls/vectors/golden.txt", "hls/firmware/weights/w3.h"
 EQUAL = f"{N_VECTORS} vectors, 0 differ"
@@ -172,24 +169,6 @@ def test_the_verb_refuses_what_is_no_archive(tmp_path: Path, capsys: pytest.Capt
     assert tagware.main(["verify", str(tmp_path / "a.zip")]) == 2
     assert "is not a ZIP archive" in capsys.readouterr().err
     assert tagware.main(["verify", str(tmp_path / "none.zip")]) == 2
-
-
-def test_the_emulator_exports_two_symbols_and_keeps_a_namespace_of_the_firmware(
-    tmp_path: Path, top_sections: dict[str, Any]
-) -> None:
-    finished: Finished = finish(tmp_path, top_sections, namespace="jets")
-    project = Project.load(finished.firmware)
-    for name, content in emulator_files(project).items():
-        path = tmp_path / "emulator" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    make = ["make", "-C", str(tmp_path / "emulator"), f"HLS={finished.firmware}", "check"]
-    assert EQUAL in subprocess.run(make, capture_output=True, text=True, check=True).stdout
-    library = tmp_path / "emulator/chain_emulator.so"
-    symbols = subprocess.run(["nm", "-DC", "--defined-only", library], capture_output=True, text=True, check=True)
-    assert {line.split()[-1] for line in symbols.stdout.splitlines()} == {"create_model", "destroy_model"}
-    hidden = subprocess.run(["nm", "-C", library], capture_output=True, text=True, check=True).stdout
-    assert "tagware_chain::jets::chain(" in hidden
 
 
 def test_the_archive_of_the_tests_is_a_plain_zip(archive: Path) -> None:
