@@ -78,22 +78,23 @@ def _files(archive: Archive) -> Check:
 
 
 def _runs(folder: Path) -> Iterator[Check]:
-    yield _attempt("C simulation", lambda: _testbench(folder / "hls"))
-    yield _attempt("emulator", lambda: _testbench(folder / "emulator"))
+    yield _attempt("C simulation", folder, lambda: _testbench(folder / "hls"))
+    yield _attempt("emulator", folder, lambda: _testbench(folder / "emulator"))
     if (folder / "rtl" / MANIFEST).is_file():
-        yield _attempt("RTL", lambda: _rtl(folder))
+        yield _attempt("RTL", folder, lambda: _rtl(folder))
     else:
         yield Check("RTL", "not verified", "the package has none")
 
 
-def _attempt(name: str, run_it: Callable[[], tuple[bool, str]]) -> Check:
+def _attempt(name: str, folder: Path, run_it: Callable[[], tuple[bool, str]]) -> Check:
     """What a run showed; a missing tool leaves it open, any other error fails it."""
     try:
         agrees, found = run_it()
     except ToolNotFound as error:
         return Check(name, "not verified", str(error))
     except TagwareError as error:
-        return Check(name, "failed", " ".join(error.what.split()))
+        where = str(error.where or name).removeprefix(f"{folder}/")
+        return Check(name, "failed", " ".join(f"{where}: {error.what}".split()))
     return Check(name, "verified" if agrees else "failed", found)
 
 

@@ -159,9 +159,14 @@ def test_what_no_tool_is_there_for_is_said_not_to_be_verified(
 
 def test_sources_that_do_not_compile_and_are_not_the_projects_fail(archive: Path, tmp_path: Path) -> None:
     broken = rewritten(archive, tmp_path / "a.zip", "hls/firmware/chain.cpp", lambda _: b"#error broken\n", honest=True)
-    assert outcomes(verify(broken)) == {
-        "files": "verified", "C simulation": "failed", "emulator": "failed", "RTL": "failed",
-    }  # fmt: skip
+    files, *runs = verify(broken).checks
+    assert files.outcome == "verified" and [check.outcome for check in runs] == ["failed"] * 3
+    assert [check.found.split(":")[0] for check in runs] == [
+        "hls/make.log",
+        "emulator/make.log",
+        "hls/firmware/chain.cpp",
+    ]
+    assert all("error broken" in check.found for check in runs[:2]) and "was changed" in runs[2].found
 
 
 def test_the_verb_refuses_what_is_no_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
