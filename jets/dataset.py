@@ -235,20 +235,25 @@ class JetsWriter:
         _digest(self._digests, columns)
         self.n_jets += len(jets)
 
-    def append_stored(self, stored: JetsFile, like: Jets, relabel: NDArray[np.int16]) -> None:
+    def append_stored(
+        self, stored: JetsFile, relabel: NDArray[np.int16], classes: tuple[str, ...], provenance: Mapping[str, Any]
+    ) -> None:
         """Add all the jets of a file that a writer of the same settings wrote, without compressing them again.
 
         Args:
-            stored: after a whole number of this writer's chunks.
-            like: a block with the classes and the provenance that the jets get.
-            relabel: (n_classes of `stored`,): the label in `like` of each of its labels.
+            stored: to be added after a whole number of chunks.
+            relabel: (n_classes of `stored`,): the label among `classes` of each of its labels.
+            classes: names of the classes.
+            provenance: where the jets come from.
 
         Raises:
-            DataError: other features than the first block's.
+            DataError: other classes or features than the first block's.
             LayoutError: the file is damaged.
             StorageError: the disk is full.
         """
-        self._first = self._first or like[:0]
+        like = replace(next(stored.slices(1))[:0], classes=classes, provenance=provenance)
+        if self._first is None:
+            self._first = like
         _check_same_layout(self._first, like, self.path)
         with open_hdf5(stored.path) as file:
             names = [f"constituents/{name}" for name in stored.constituent_features]

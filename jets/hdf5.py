@@ -175,7 +175,8 @@ class HDF5Writer:
             if name not in self._file:
                 self._extend(name, source[:0])
             dataset = self._file[name]
-            start = len(dataset)
+            if (start := len(dataset)) % self._chunk:
+                raise ValueError(f"{start} rows are no whole number of chunks")
             dataset.resize(start + len(source), axis=0)
             for place in range(source.id.get_num_chunks()):
                 offset = source.id.get_chunk_info(place).chunk_offset

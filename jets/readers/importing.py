@@ -306,15 +306,14 @@ def _check_found(found: Mapping[str, int], chosen: Sequence[tuple[str, str]], so
 
 def _join(parts: Sequence[_Part], out: Path, chosen: Sequence[tuple[str, str]], provenance: Mapping[str, Any]) -> None:
     relabel = np.zeros(len(parts[0].classes), np.int16)
-    for label, (_, stored) in enumerate(chosen):
-        relabel[parts[0].classes.index(stored)] = label
+    for label, (_, name) in enumerate(chosen):
+        relabel[parts[0].classes.index(name)] = label
     classes = tuple(name for name, _ in chosen)
     with (
         JetsWriter(out, CHUNK, COMPRESSION) as writer,
         tqdm(desc="join", total=_total(parts), unit="jets", disable=None) as bar,
     ):
         for part in parts:
-            stored_jets = JetsFile(part.path)
-            like = replace(next(stored_jets.slices(1))[:0], classes=classes, provenance=provenance)
-            writer.append_stored(stored_jets, like, relabel)
-            bar.update(stored_jets.n_jets)
+            stored = JetsFile(part.path)
+            writer.append_stored(stored, relabel, classes, provenance)
+            bar.update(stored.n_jets)

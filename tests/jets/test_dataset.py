@@ -360,3 +360,81 @@ def test_rows_are_found_by_id_in_any_order_and_missing_ones_marked() -> None:
     known = np.array([7, 3, 9], np.uint64)
     assert rows_of(known, np.array([9, 4, 7, 3, 10], np.uint64)).tolist() == [2, -1, 0, 1, -1]
     assert rows_of(known[:0], known).tolist() == [-1, -1, -1]
+
+
+def append_stored(writer: JetsWriter, path: Path, like: Jets) -> None:
+    writer.append_stored(JetsFile(path), np.arange(2, dtype=np.int16), like.classes, like.provenance)
+
+
+@pytest.mark.parametrize("n_jets", [16, 21])
+def test_stored_jets_are_joined_as_if_they_were_appended(
+    tmp_path: Path, random_jets: Callable[..., Jets], n_jets: int
+) -> None:
+    first, second = random_jets(16, 1), random_jets(n_jets, 2)
+    with JetsWriter(tmp_path / "appended.h5", chunk=8) as writer:
+        writer.append(first)
+        writer.append(second)
+    for name, jets in (("first", first), ("second", second)):
+        with JetsWriter(tmp_path / f"{name}.h5", chunk=8) as writer:
+            writer.append(jets)
+    with JetsWriter(tmp_path / "joined.h5", chunk=8) as writer:
+        for name in ("first", "second"):
+            append_stored(writer, tmp_path / f"{name}.h5", first)
+    joined, appended = JetsFile(tmp_path / "joined.h5"), JetsFile(tmp_path / "appended.h5")
+    joined.verify()
+    assert joined.checksum == appended.checksum
+    assert np.array_equal(joined.read().constituents, appended.read().constituents)
+
+
+def test_stored_jets_get_new_labels(tmp_path: Path, random_jets: Callable[..., Jets]) -> None:
+    jets = random_jets(16)
+    with JetsWriter(tmp_path / "stored.h5", chunk=8) as writer:
+        writer.append(jets)
+    with JetsWriter(tmp_path / "joined.h5", chunk=8) as writer:
+        writer.append_stored(JetsFile(tmp_path / "stored.h5"), np.array([1, 0], np.int16), ("top", "QCD"), {})
+    joined = JetsFile(tmp_path / "joined.h5")
+    assert joined.classes == ("top", "QCD") and np.array_equal(joined.labels(), 1 - jets.labels)
+    joined.verify()
+
+
+def test_stored_jets_with_other_features_are_not_joined(tmp_path: Path, random_jets: Callable[..., Jets]) -> None:
+    jets = random_jets(16)
+    with JetsWriter(tmp_path / "stored.h5") as writer:
+        writer.append(jets)
+    with pytest.raises(DataError, match="differ in number of constituents"), JetsWriter(tmp_path / "out.h5") as writer:
+        writer.append(jets.resized(5))
+        append_stored(writer, tmp_path / "stored.h5", jets)
+    assert not (tmp_path / "out.h5").exists()
+
+
+def test_a_damaged_chunk_is_not_joined(tmp_path: Path, random_jets: Callable[..., Jets]) -> None:
+    jets, path = random_jets(400), tmp_path / "stored.h5"
+    with JetsWriter(path, chunk=100) as writer:
+        writer.append(jets)
+    with h5py.File(path) as file:
+        place = file["constituents/pt_gev"].id.get_chunk_info(1).byte_offset
+    with open(path, "r+b") as raw:
+        raw.seek(place + 50)
+        raw.write(b"flipped!")
+    with pytest.raises(LayoutError, match=r"stored\.h5: is damaged"), JetsWriter(tmp_path / "out.h5", chunk=100) as w:
+        append_stored(w, path, jets)
+    assert not (tmp_path / "out.h5").exists()
+
+
+def test_jets_are_resized_by_dropping_the_softest_or_padding(random_jets: Callable[..., Jets]) -> None:
+    jets = random_jets(20)
+    assert np.array_equal(jets.resized(3).constituents, jets.constituents[:, :3])
+    wider = jets.resized(12)
+    assert np.array_equal(wider.constituents[:, :8], jets.constituents)
+    assert not wider.constituents[:, 8:].any() and not wider.mask[:, 8:].any()
+    wider.check()
+
+
+def test_stored_jets_are_joined_only_after_whole_chunks(tmp_path: Path, random_jets: Callable[..., Jets]) -> None:
+    jets = random_jets(16)
+    with JetsWriter(tmp_path / "stored.h5", chunk=8) as writer:
+        writer.append(jets)
+    with pytest.raises(ValueError, match="9 rows are no whole number of chunks"), JetsWriter(tmp_path / "o.h5", 8) as w:
+        w.append(jets[:9])
+        append_stored(w, tmp_path / "stored.h5", jets)
+    assert not (tmp_path / "o.h5").exists()

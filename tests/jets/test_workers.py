@@ -1,0 +1,41 @@
+import os
+import signal
+from functools import partial
+
+import pytest
+
+from jets.errors import ConfigError, DataError, ToolFailed
+from jets.workers import run_tasks, worker_count
+
+
+def fail() -> int:
+    raise DataError("no jets", None, "add some")
+
+
+def be_killed() -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_results_come_in_order(processes: int) -> None:
+    tasks = [partial(pow, 2, power) for power in range(20)]
+    assert list(run_tasks(tasks, processes, "a power")) == [2**power for power in range(20)]
+
+
+def test_an_error_of_a_task_is_that_of_the_first_in_order() -> None:
+    results = run_tasks([partial(pow, 2, 3), fail, be_killed], 1, "a power")
+    assert next(results) == 8
+    with pytest.raises(DataError, match="no jets"):
+        next(results)
+
+
+def test_a_killed_process_is_named() -> None:
+    with pytest.raises(ToolFailed, match=r"a power process was killed, perhaps for want of memory; .*fewer processes"):
+        list(run_tasks([be_killed, be_killed], 2, "a power"))
+
+
+def test_there_is_a_worker_a_core_and_never_none() -> None:
+    assert worker_count(None) == os.cpu_count() and worker_count(3) == 3
+    with pytest.raises(ConfigError, match="processes is 0, it must be at least 1"):
+        worker_count(0)
