@@ -49,6 +49,15 @@ LSTM = "student: {cell: lstm}\ncompress: {bits: {state: [12, 4]}}\n"
         (BASE + "student: {cell: lstm}\n", ["compress: bits", "state", "[12, 4]"]),
         (BASE + "student: {skip_padding: true}\n", ["student", "arithmetic: exact"]),
         (BASE + "student: {bidirectional: true}\n", ["student", "no bidirectional: true", "arithmetic: exact"]),
+        (BASE + "student: {kind: mpl}\n", ["student", "'mpl'", "did you mean 'mlp'"]),
+        (BASE + "student: {kind: mlp, units: 4}\n", ["student", "'units'", "known keys"]),
+        (BASE + "student: {kind: deep_sets, features: 5}\n", ["student", "features", "3, 6, 16"]),
+        (
+            BASE + "student: {kind: jedi_linear}\nhls: {reuse_factor: 2}\n",
+            ["hls", "share no multipliers", "particle_0"],
+        ),
+        (BASE + "student: {kind: deep_sets}\nhls: {layers: {exchange_1: {}}}\n", ["hls: layers", "'exchange_1'"]),
+        (BASE + "student: {kind: mlp}\ncompress: {bits: {mean: [40, 3]}}\n", ["compress: bits", "mean", "40"]),
         (BASE + EXACT + "compress: {exact: {gate_sum: [17, 4]}}\n", ["compress: exact", "gate_sum", "17 bits"]),
         (BASE + EXACT + "hls: {reuse_factor: 2}\n", ["hls", "share no multipliers", "layers: {rnn:"]),
         (
