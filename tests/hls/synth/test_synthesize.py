@@ -255,7 +255,7 @@ def test_a_broken_look_up_table_is_caught(done):
     result = cosim(
         replace(netlist, files={**netlist.files, "netlist.v": broken}),
         expected.inputs,
-        expected.outputs,
+        expected.golden,
         CosimConfig(),
         folder / "broken",
     )
