@@ -103,7 +103,7 @@ def test_a_width_of_the_mean_out_of_range_is_named() -> None:
 
 
 def test_a_warm_start_copies_every_weight() -> None:
-    spec = SPECS["jedi_linear"]
+    spec = ParticleSpec("jedi_linear", n_constituents=5, features=3, particle=(4, 3), dense=())
     quantized, start = build_quantized(spec, Bits(), 2), build_float(spec, 2)
     warm_start(quantized, start)
     weights = {layer.name: layer.get_weights() for layer in start.layers if layer.get_weights()}

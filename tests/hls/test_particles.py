@@ -15,7 +15,7 @@ from hls.convert.plan import plan_layers
 from hls.cosim import CosimConfig, cosim
 from hls.csim import build
 from hls.fixed_point import FixedType
-from hls.project import HlsConfig, Project, SelfCheckConfig
+from hls.project import HlsConfig, LayerConfig, Project, SelfCheckConfig
 from hls.rtl import trace
 from jets.errors import InputError
 from models.students.particles import MaskedMean, Unmasked
@@ -126,7 +126,7 @@ def test_a_mean_whose_accumulator_is_too_narrow_is_seen(student: Any, firmware: 
 @pytest.mark.parametrize("kind", ["deep_sets"], indirect=True)
 def test_particles_that_would_share_multipliers_are_refused(student: Any, options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="shares multipliers") as caught:
-        plan_layers(student, HlsConfig(layers={"particle_1": options}))
+        plan_layers(student, HlsConfig(layers={"particle_1": LayerConfig(**options)}))
     assert "layer 'particle_1'" in str(caught.value)
 
 
