@@ -44,17 +44,27 @@ def model_card(
 
 
 def input_table(input_: Tensor, scaling: PowerOfTwoScaling | None) -> Table:
-    """The features (the last axis of the input) with their scaling, and the values that the input type can hold."""
-    n_features = input_.shape[-1]
+    """The features (the last axis of the input) with their scaling, and the values that the input type can hold.
+
+    Columns that the scaling does not know say whether there is a particle (`models.students.inputs`).
+    """
+    n_columns = input_.shape[-1]
+    scaling = scaling or PowerOfTwoScaling((0.0,) * n_columns, (0,) * n_columns)
+    n_features = len(scaling.offset)
     known = {len(HIGH_LEVEL_FEATURES): HIGH_LEVEL_FEATURES} if len(input_.shape) == 1 else CONSTITUENT_FEATURES
     names = known.get(n_features, tuple(f"input {place}" for place in range(n_features)))
-    scaling = scaling or PowerOfTwoScaling((0.0,) * n_features, (0,) * n_features)
-    rows = []
-    for name, offset, exponent in zip(names, scaling.offset, scaling.exponent, strict=True):
-        least, most = (math.ldexp(code, -input_.fraction_bits - exponent) + offset for code in code_range(input_))
-        step = math.ldexp(1.0, -input_.fraction_bits - exponent)
-        rows.append((name, f"{offset:.10g}", str(exponent), *(f"{value:.10g}" for value in (least, most, step))))
+    columns = [*zip(names, scaling.offset, scaling.exponent, strict=True)]
+    columns += [("1 for a particle, else 0", 0.0, 0)] * (n_columns - n_features)
+    rows = [
+        (name, f"{offset:.10g}", str(exponent), *_range(input_, offset, exponent)) for name, offset, exponent in columns
+    ]
     return Table(("Feature x", "Offset", "Exponent", "Least x", "Most x", "Step of x"), tuple(rows))
+
+
+def _range(input_: Tensor, offset: float, exponent: int) -> tuple[str, ...]:
+    """The least and the most value of a feature before its scaling, and their step."""
+    step = math.ldexp(1.0, -input_.fraction_bits - exponent)
+    return tuple(f"{value:.10g}" for value in (*(code * step + offset for code in code_range(input_)), step))
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
