@@ -278,7 +278,7 @@ def _quantized_objects(tagger: Tagger) -> dict[str, Any]:
 def restore_recurrent_name(network: Any) -> None:
     """Name the recurrent layer "rnn" again: QKeras hands a layer's name on to its cell, when built and when loaded."""
     for layer in network.layers:
-        if hasattr(layer, "cell"):
+        if type(layer).__name__ in ("QGRU", "QLSTM"):
             layer.name = "rnn"
 
 

@@ -21,6 +21,7 @@ from compress.quantize.qkeras import Bits
 from jets.config import fill
 from jets.dataset import JetsFile
 from jets.errors import ConfigError, DataError
+from jets.features import PowerOfTwoScaling
 from jets.metrics import auc
 from models.students.exact.fixed_point import FixedPoint
 from models.students.recurrent import RecurrentSpec, build_float
@@ -70,6 +71,18 @@ def test_the_layers_of_a_bidirectional_student_start_from_their_own_halves(featu
     states = keras.Model(network.input, network.get_layer("states").output)(features)
     expected = keras.Model(float_model.input, float_model.get_layer("rnn").output)(features)
     assert np.abs(np.asarray(states) - np.asarray(expected)).max() < 2e-3 < np.asarray(expected).std()
+
+
+def test_a_bidirectional_student_is_read_back_with_both_layers(features: np.ndarray[Any, Any], tmp_path: Path) -> None:
+    network = randomized(build_quantized(BOTH_WAYS, ExactBits(), 1))
+    scaling = PowerOfTwoScaling((0.0,) * 6, (2, 1, 1, 2, 2, 0))
+    quantization = front_end_of(ExactBits()).describe(network, ExactBits())
+    classes = ("QCD", "top")
+    Tagger("recurrent_student", BOTH_WAYS, classes, scaling, network, "keras", quantization).save(tmp_path / "student")
+    loaded = Tagger.load(tmp_path / "student")
+    assert [layer.name for layer in loaded.network.layers] == [layer.name for layer in network.layers]
+    np.testing.assert_array_equal(np.asarray(loaded.network(features)), np.asarray(network(features)))
+    assert loaded.config == BOTH_WAYS and "rnn_backward/state" in quantization["tensors"]
 
 
 def test_a_student_of_one_direction_has_no_place_for_two() -> None:
