@@ -41,8 +41,8 @@ def emulator_files(project: Project) -> dict[str, bytes]:
 
 
 def library_headers(sources: Mapping[str, str]) -> list[str]:
-    """What sources of the folder `firmware` include that is none of them, as an include directive names it, sorted."""
-    return sorted(set(_library_headers(sources)))
+    """What sources of the folder `firmware` include that is none of them, as include directives name it, in order."""
+    return list(dict.fromkeys(_library_headers(sources)))
 
 
 def _library_headers(sources: Mapping[str, str]) -> Iterator[str]:

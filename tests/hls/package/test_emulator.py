@@ -13,6 +13,7 @@ from hls.package.emulator import emulator_files, library_headers
 from hls.project import HlsConfig, Project
 from hls.rtl import trace
 from tests.exact_students import build_exact
+from tests.feed_forward_students import SPECS, build_feed_forward
 from tests.hls.firmware import write_project
 from tests.hls.package.finished import N_VECTORS, store_vectors
 from tests.hls.rtl.firmware import build_chain, graph_of
@@ -56,6 +57,13 @@ def test_firmware_that_takes_streams_is_emulated_jet_by_jet(tmp_path: Path) -> N
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("kind", ["deep_sets", "jedi_linear"])
+def test_students_of_particles_are_emulated_with_their_generated_kernels(kind: str, tmp_path: Path) -> None:
+    project = simulated(build_feed_forward(SPECS[kind]), tmp_path / "firmware", HlsConfig())
+    assert f"{N_VECTORS} vectors, 0 differ" in checked(project, tmp_path / "emulator")
+
+
+@pytest.mark.long
 def test_two_emulators_in_one_process_share_nothing(tmp_path: Path) -> None:
     config = HlsConfig(name="chain")
     libraries = []
@@ -79,4 +87,4 @@ def test_two_emulators_in_one_process_share_nothing(tmp_path: Path) -> None:
 def test_headers_of_libraries_are_those_that_are_not_the_networks_own() -> None:
     top = '#include <array>\n#include "net.h"\n  # include "nnet_utils/nnet_dense.h"\n#include "weights/w2.h"\n'
     sources = {"firmware/net.cpp": top, "firmware/net.h": '#include "ap_fixed.h"\n', "firmware/weights/w2.h": ""}
-    assert library_headers(sources) == ['"ap_fixed.h"', '"firmware/nnet_utils/nnet_dense.h"', "<array>"]
+    assert library_headers(sources) == ["<array>", '"firmware/nnet_utils/nnet_dense.h"', '"ap_fixed.h"']
