@@ -124,7 +124,8 @@ def ebops(graph: Any) -> float:
 def layer_estimates(graph: Any) -> list[LayerEstimate]:
     """The estimate of each layer that multiplies."""
     clock_ns = float(graph.config.get_config_value("ClockPeriod"))
-    kinds = {"Dense": _dense, "GRU": _recurrent, "LSTM": _recurrent, "ExactGRU": _exact, "ExactLSTM": _exact}
+    kinds = {"Dense": _dense, "PointwiseConv1D": _pointwise, "MaskedMean": _masked_mean}
+    kinds |= {"GRU": _recurrent, "LSTM": _recurrent, "ExactGRU": _exact, "ExactLSTM": _exact}
     return [kinds[node.class_name](node, clock_ns) for node in graph.get_layers() if node.class_name in kinds]
 
 
@@ -174,6 +175,20 @@ def _dense(node: Any, clock_ns: float) -> LayerEstimate:
     total, count, dsp, in_luts = _matrix(node, "weight", value, reuse_factor)
     latency = reuse_factor + tree_cycles(int(node.get_attr("n_in")) + 1, clock_ns)
     return LayerEstimate(node.name, total, count, dsp, in_luts, latency, reuse_factor)
+
+
+def _pointwise(node: Any, clock_ns: float) -> LayerEstimate:
+    """A dense layer of every row, each with multipliers of its own; a matrix that chooses columns is wires."""
+    if np.isin(node.weights["weight"].data, (0.0, 1.0)).all():
+        return LayerEstimate(node.name, 0.0, 0, 0, 0.0, 0, 1)
+    rows = int(node.get_attr("out_width"))
+    total, count, dsp, in_luts = _matrix(node, "weight", _fixed(node.get_input_variable().type), 1)
+    latency = 1 + tree_cycles(int(node.get_attr("n_chan")) + 1, clock_ns)
+    return LayerEstimate(node.name, rows * total, rows * count, rows * dsp, rows * in_luts, latency, 1)
+
+
+def _masked_mean(node: Any, clock_ns: float) -> LayerEstimate:
+    return LayerEstimate(node.name, 0.0, 0, 0, 0.0, tree_cycles(int(node.get_attr("n_particles")), clock_ns), 1)
 
 
 def _recurrent(node: Any, clock_ns: float) -> LayerEstimate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,8 @@ def unmasked(layer: Any, value: FixedType | None, after: Any, config: HlsConfig)
     assert value is not None
     n_columns = int(layer.input.shape[-1])
     chosen = Weights(np.eye(n_columns, n_columns - 1), np.zeros(n_columns - 1), SELECTED, SELECTED)
-    return dense_plan(layer.name, chosen, value)
+    plan = dense_plan(layer.name, chosen, value)
+    return replace(plan, types={**plan.types, "result": FixedType(value.width, value.integer, value.signed)})
 
 
 def masked_mean(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import qkeras
 
+from compress.quantize import cost
+from hls import estimate
 from hls.convert import convert_student
 from hls.convert.plan import plan_layers
 from hls.cosim import CosimConfig, cosim
@@ -59,6 +61,12 @@ def test_csim_and_traced_logic_give_the_bits_of_keras(student: Any, firmware: Fi
     assert np.array_equal(firmware.compiled.predict(jets, threads=1), expected)
     assert np.array_equal(firmware.circuit.interpret(jets), expected)
     assert firmware.n_mismatch() == 0
+
+
+def test_the_estimate_counts_the_operations_of_the_student(student: Any, firmware: Firmware) -> None:
+    assert estimate.ebops(firmware.graph) == cost.ebops(student)
+    (row, *_) = estimate.estimate(firmware.graph)
+    assert row["initiation_interval"] == 1 and row["latency_cycles"] >= 3
 
 
 def test_one_step_of_one_weight_is_seen(student: Any, firmware: Firmware, kind: str) -> None:
