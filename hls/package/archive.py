@@ -30,7 +30,7 @@ class Archive:
     """An open archive of files below one folder, each checked to be a plain file that stays below it."""
 
     top: str
-    sizes: Mapping[str, int]
+    names: tuple[str, ...]
     _stream: ZipFile
 
     def read(self, name: str) -> bytes:
@@ -46,7 +46,7 @@ class Archive:
 
     def extract(self, folder: Path) -> None:
         """Write every file below `folder`, as a plain file."""
-        for name in self.sizes:
+        for name in self.names:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self.read(name))
@@ -83,9 +83,9 @@ def open_archive(path: Path) -> Iterator[Archive]:
 
 def _checked(stream: ZipFile, path: Path) -> Archive:
     entries = stream.infolist()
-    sizes = {entry.filename.partition("/")[2]: entry.file_size for entry in entries}
+    names = tuple(entry.filename.partition("/")[2] for entry in entries)
     tops = {entry.filename.partition("/")[0] for entry in entries}
-    folders = {str(folder) for name in sizes for folder in PurePosixPath(name).parents}
+    folders = {str(folder) for name in names for folder in PurePosixPath(name).parents}
     if len(tops) != 1:
         raise LayoutError(f"holds {len(tops)} folders where it should hold one", path, REMEDY)
     if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > MOST_BYTES:
@@ -93,9 +93,9 @@ def _checked(stream: ZipFile, path: Path) -> Archive:
     for entry in entries:
         if not _is_plain(entry):
             raise LayoutError(f"holds {entry.filename[:LONGEST_NAME]!r}, which is no plain file", path, REMEDY)
-    if len(sizes) < len(entries) or folders & sizes.keys():
+    if len({*names}) < len(names) or folders & {*names}:
         raise LayoutError("holds two files of one name, or a file with the name of a folder", path, REMEDY)
-    return Archive(tops.pop(), sizes, stream)
+    return Archive(tops.pop(), names, stream)
 
 
 def _is_plain(entry: ZipInfo) -> bool:

@@ -78,10 +78,10 @@ class Manifest:
         """What an archive has otherwise, one line a file."""
         if archive.top != self.folder:
             yield f"{archive.top}: the folder should be called {self.folder}"
-        for name in sorted({*self.files, *archive.sizes} - {NAME}):
+        for name in sorted({*self.files, *archive.names} - {NAME}):
             if name not in self.files:
                 yield f"{name}: is not in the manifest"
-            elif name not in archive.sizes:
+            elif name not in archive.names:
                 yield f"{name}: is missing"
             else:
                 yield from self._difference(archive, name)

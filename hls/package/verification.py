@@ -67,7 +67,7 @@ def verify(path: Path) -> Verification:
 
 def _files(archive: Archive) -> Check:
     try:
-        manifest = Manifest.read(archive.read(NAME) if NAME in archive.sizes else b"")
+        manifest = Manifest.read(archive.read(NAME) if NAME in archive.names else b"")
     except LayoutError as error:
         return Check("files", "failed", str(error))
     wrong = list(manifest.differences(archive))
