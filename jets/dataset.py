@@ -209,7 +209,7 @@ class JetsWriter:
         ...         writer.append(block)
     """
 
-    def __init__(self, path: Path, chunk: int = 1024, compression: int = 4) -> None:
+    def __init__(self, path: Path, chunk: int = 1024, compression: hdf5.Compression = 4) -> None:
         self.path, self.n_jets = Path(path), 0
         self._file = HDF5Writer(self.path, chunk, compression)
         self._first: Jets | None = None
@@ -306,6 +306,7 @@ def _stored_as(feature: str) -> Any:
 
 def _stored(file: h5py.File, name: str, rows: slice, kind: Any) -> NDArray[Any]:
     """Rows of a dataset; TypeError when it is not of the kind that is written, which a checksum may not tell."""
+    hdf5.require_filters(file[name], Path(file.filename))
     values: NDArray[Any] = file[name][rows]
     if values.dtype != kind:
         raise TypeError(f"{name} is of type {values.dtype}")

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import h5py
 from numpy.typing import NDArray
 
-from jets.errors import InputError, LayoutError, StorageError
+from jets.errors import InputError, LayoutError, StorageError, ToolNotFound
 from jets.files import existing_file, replacing, storage_error
 from jets.interrupts import interrupts_deferred
 
@@ -102,6 +102,31 @@ def hdf5_stream(path: Path) -> Iterator[UnfailingStream]:
         stream.check()
 
 
+Compression = int | Literal["zstd"] | None
+"""Level of gzip, which any HDF5 program reads; Blosc with Zstandard, three times as fast; or none."""
+
+
+def _filters(compression: Compression) -> dict[str, Any]:
+    if compression == "zstd":
+        import hdf5plugin
+
+        return dict(hdf5plugin.Blosc(cname="zstd", clevel=1, shuffle=hdf5plugin.Blosc.SHUFFLE))
+    return {} if compression is None else {"compression": "gzip", "compression_opts": compression, "shuffle": True}
+
+
+def require_filters(dataset: h5py.Dataset, path: Path) -> None:
+    """Make the filters known to HDF5 that a dataset is compressed with; ToolNotFound when that needs a package."""
+    stored = dataset.id.get_create_plist()
+    filters = [stored.get_filter(place)[0] for place in range(stored.get_nfilters())]
+    missing = [number for number in filters if not h5py.h5z.filter_avail(number)]
+    if missing:
+        try:
+            import hdf5plugin  # noqa: F401  (registers the filters)
+        except ImportError:
+            what = f"is compressed with HDF5 filter {missing[0]}, which needs the package 'hdf5plugin'"
+            raise ToolNotFound(what, path, "install it with `pip install hdf5plugin`") from None
+
+
 class HDF5Writer:
     """Appends arrays to the datasets of a new HDF5 file that appears under its name only when complete.
 
@@ -118,7 +143,7 @@ class HDF5Writer:
         ...     writer.attributes["classes"] = "QCD top"
     """
 
-    def __init__(self, path: Path, chunk: int = 1024, compression: int | None = 4) -> None:
+    def __init__(self, path: Path, chunk: int = 1024, compression: Compression = 4) -> None:
         self.path, self._chunk, self._compression = Path(path), chunk, compression
         self.attributes: dict[str, Any] = {}
         self._stack = ExitStack()
@@ -155,8 +180,7 @@ class HDF5Writer:
         if name not in self._file:
             self._file.create_dataset(
                 name, data=values, maxshape=(None, *values.shape[1:]), chunks=(self._chunk, *values.shape[1:]),
-                compression=None if self._compression is None else "gzip", compression_opts=self._compression,
-                shuffle=self._compression is not None, fletcher32=True,
+                fletcher32=True, **_filters(self._compression),
             )  # fmt: skip
             return
         dataset = self._file[name]

@@ -18,6 +18,7 @@ from jets.config import did_you_mean
 from jets.dataset import JetsFile, JetsWriter, require_replaceable
 from jets.errors import ConfigError, DataError, InputError, StorageError
 from jets.files import claim_folder, json_digest
+from jets.hdf5 import Compression
 from jets.readers.formats import READERS
 from jets.readers.reader import Reader
 from jets.workers import run_tasks, worker_count
@@ -25,7 +26,7 @@ from jets.workers import run_tasks, worker_count
 CHUNK = 1024
 BLOCK = 2 * CHUNK
 PART = 16 * CHUNK
-COMPRESSION = 1
+COMPRESSION: Compression = "zstd"
 
 
 @dataclass(frozen=True)

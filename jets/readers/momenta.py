@@ -163,14 +163,17 @@ def jets_about_axis(
     jet = relative.jet
     if ((pt[1:] > pt[:-1]) & (jet[1:] == jet[:-1])).any():
         relative = relative.select(np.lexsort((-pt, jet)))
-    place = np.arange(len(jet)) - np.repeat(np.cumsum(relative.count) - relative.count, relative.count)
-    kept = place < width
-    columns = (*relative.columns, *relative.further.values())
-    constituents = np.zeros((len(relative.count), width, len(columns)), np.float32)
-    constituents[jet[kept], place[kept]] = np.stack([column[kept] for column in columns], axis=-1)
+    count = np.minimum(relative.count, width)
+    mask = np.arange(width) < count[:, None]
+    columns = np.stack([*relative.columns, *relative.further.values()], axis=-1, dtype=np.float32)
+    if (count < relative.count).any():
+        first = np.cumsum(relative.count) - relative.count
+        columns = columns[np.arange(len(jet)) - np.repeat(first, relative.count) < width]
+    constituents = np.zeros((*mask.shape, columns.shape[1]), np.float32)
+    constituents[mask] = columns
     return Jets(
         constituents=constituents,
-        mask=np.arange(width) < relative.count[:, None],
+        mask=mask,
         kinematics=kinematics.astype(np.float32),
         labels=np.asarray(labels, np.int16),
         ids=rows.ids(len(relative.count)),

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jets.dataset import Jets
-from jets.errors import LayoutError, ToolNotFound
-from jets.hdf5 import open_hdf5
+from jets.errors import LayoutError
+from jets.hdf5 import open_hdf5, require_filters
 from jets.readers.momenta import Rows, constituents_of_padded, jets_from_momenta, spans, unidentified
 from jets.readers.reader import Reader
 
@@ -63,15 +63,7 @@ def _table(file: h5py.File, path: Path) -> h5py.Dataset:
     if not isinstance(table, h5py.Dataset) or table.dtype.names is None:
         found = ", ".join(file) or "nothing"
         raise LayoutError(f"has no pandas table {KEY!r} (it holds {found})", path, REMEDY)
-    stored = table.id.get_create_plist()
-    filters = [stored.get_filter(place)[0] for place in range(stored.get_nfilters())]
-    missing = [number for number in filters if not h5py.h5z.filter_avail(number)]
-    if missing:
-        try:
-            import hdf5plugin  # noqa: F401  (registers the filters)
-        except ImportError:
-            what = f"is compressed with HDF5 filter {missing[0]}, which needs the package 'hdf5plugin'"
-            raise ToolNotFound(what, path, "install it with `pip install hdf5plugin`") from None
+    require_filters(table, path)
     return table
 
 
