@@ -33,7 +33,7 @@ TRACKS = dict(zip(IMPACT, (f"PFCands_{name}" for name in ("d0", "d0Err", "dz", "
 WEIGHT = "PFCands_puppiWeight"
 CODES = PDG_IDENTITIES | {1: "neutral_hadron", 2: "photon"}
 WIDTH = 150
-EVENTS = 4000
+EVENTS = 1000
 REMEDY = "give files that PFNano wrote (github.com/cms-jet/PFNano)"
 
 
