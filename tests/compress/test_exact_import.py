@@ -81,6 +81,16 @@ def test_a_float_network_keeps_its_decisions(make: Any, cell: str, jets: Jets, t
     np.testing.assert_array_equal(Tagger.load(after.save(tmp_path / "exact")).predict(jets), after.predict(jets))
 
 
+def test_a_bidirectional_network_keeps_its_decisions_in_types_that_hold_the_weights_of_both_layers(jets: Jets) -> None:
+    before = keras_student("gru", jets, arithmetic="exact", bidirectional=True)
+    layer = before.network.get_layer("rnn").backward_layer
+    kernel, *others = layer.get_weights()
+    kernel[0, 0] = 3.0
+    layer.set_weights([kernel, *others])
+    assert bits_of_float(before.network).weights == (12, 3)
+    assert effect(before, import_exact(before), jets).agreement.value > 0.98
+
+
 def test_a_gru_whose_reset_gate_comes_first_is_imported_as_such(jets: Jets) -> None:
     before = keras_student("gru", jets, arithmetic="exact", reset_after=False, skip_padding=True)
     after = import_exact(before)
