@@ -17,6 +17,7 @@ from jets.hdf5 import open_hdf5
 from jets.high_level import HIGH_LEVEL_FEATURES
 from jets.readers.momenta import Rows, constituents_of_padded, jets_from_momenta, spans, unidentified
 from jets.readers.reader import Reader
+from jets.readers.table import TEXT, require_dataset
 
 Array = NDArray[Any]
 
@@ -39,7 +40,7 @@ def public_name(feature: str) -> str:
 def count(path: Path) -> int:
     """The number of jets in a file; LayoutError if it is not in the format."""
     with open_hdf5(path, REMEDY) as file:
-        return len(_dataset(file, path, JETS, 2))
+        return len(_datasets(file, path)[1])
 
 
 def read(path: Path, rows: range, size: int) -> Iterator[Jets]:
@@ -54,10 +55,7 @@ def read(path: Path, rows: range, size: int) -> Iterator[Jets]:
         DataError: NaN, a negative energy or pT, a jet without constituents or not of exactly one class.
     """
     with open_hdf5(path, REMEDY) as file:
-        constituents, jets = _dataset(file, path, CONSTITUENTS, 3), _dataset(file, path, JETS, 2)
-        if len(constituents) != len(jets):
-            lengths = f"{len(constituents)} rows of {CONSTITUENTS} for {len(jets)} of {JETS}"
-            raise LayoutError(f"has {lengths}", path, REMEDY)
+        constituents, jets = _datasets(file, path)
         momentum_columns = _places(file, path, PARTICLE_NAMES, constituents, (*MOMENTA, "j1_pt"))
         label_columns = _places(file, path, JET_NAMES, jets, LABELS)
         feature_columns = _places(file, path, JET_NAMES, jets, tuple(map(public_name, HIGH_LEVEL_FEATURES)))
@@ -74,18 +72,19 @@ def read(path: Path, rows: range, size: int) -> Iterator[Jets]:
             yield replace(block, high_level=features, high_level_features=HIGH_LEVEL_FEATURES)
 
 
-def _dataset(file: h5py.File, path: Path, key: str, n_axes: int) -> h5py.Dataset:
-    dataset = file.get(key)
-    if not isinstance(dataset, h5py.Dataset):
-        raise LayoutError(f"has no dataset {key!r} (it holds {', '.join(file) or 'nothing'})", path, REMEDY)
-    if dataset.ndim != n_axes:
-        raise LayoutError(f"has {dataset.ndim} axes, not {n_axes}", f"{path}: {key}", REMEDY)
-    return dataset
+def _datasets(file: h5py.File, path: Path) -> tuple[h5py.Dataset, h5py.Dataset]:
+    constituents = require_dataset(file, path, CONSTITUENTS, (None, None, None), REMEDY)
+    jets = require_dataset(file, path, JETS, (None, None), REMEDY)
+    if len(constituents) != len(jets):
+        lengths = f"{len(constituents)} rows of {CONSTITUENTS} for {len(jets)} of {JETS}"
+        raise LayoutError(f"has {lengths}", path, REMEDY)
+    return constituents, jets
 
 
 def _places(file: h5py.File, path: Path, key: str, dataset: h5py.Dataset, wanted: tuple[str, ...]) -> list[int]:
     """The places on the last axis of `dataset` of the wanted columns, by the names that `key` lists."""
-    names = [name.decode() if isinstance(name, bytes) else str(name) for name in _dataset(file, path, key, 1)[:]]
+    stored = require_dataset(file, path, key, (None,), REMEDY, TEXT)
+    names = [name.decode() if isinstance(name, bytes) else str(name) for name in stored[:]]
     names = names[: dataset.shape[-1]]
     for name in wanted:
         if name not in names:

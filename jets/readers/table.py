@@ -7,13 +7,20 @@ from pathlib import Path
 import h5py
 
 from jets.errors import LayoutError
+from jets.hdf5 import require_filters
+
+NUMBERS, TEXT = "fiub", "SO"
+"""Kinds of a dataset's values, as numpy calls them."""
 
 
-def require_dataset(file: h5py.File, path: Path, key: str, shape: tuple[int | None, ...], remedy: str) -> h5py.Dataset:
+def require_dataset(
+    file: h5py.File, path: Path, key: str, shape: tuple[int | None, ...], remedy: str, kinds: str = NUMBERS
+) -> h5py.Dataset:
     """The dataset `key` of an open file; `shape` has None for axes of any length.
 
     Raises:
-        LayoutError: it is not there, does not hold numbers, or has another shape.
+        LayoutError: it is not there, does not hold values of these `kinds`, or has another shape.
+        ToolNotFound: it is compressed with a filter that needs the package hdf5plugin.
     """
     dataset = file.get(key)
     if not isinstance(dataset, h5py.Dataset):
@@ -24,6 +31,7 @@ def require_dataset(file: h5py.File, path: Path, key: str, shape: tuple[int | No
     if any(wanted not in (None, n) for n, wanted in zip(dataset.shape, shape, strict=True)):
         wanted = " × ".join("any" if n is None else str(n) for n in shape)
         raise LayoutError(f"has shape {' × '.join(map(str, dataset.shape))}, not {wanted}", where, remedy)
-    if dataset.dtype.kind not in "fiub":
-        raise LayoutError(f"holds {dataset.dtype}, not numbers", where, remedy)
+    if dataset.dtype.kind not in kinds:
+        raise LayoutError(f"holds {dataset.dtype}, not {'numbers' if kinds == NUMBERS else 'text'}", where, remedy)
+    require_filters(dataset, path)
     return dataset

@@ -111,7 +111,7 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path, format: str, content: b
 
 
 def test_files_of_another_format_are_named(tmp_path: Path, files: list[Path]) -> None:
-    with pytest.raises(LayoutError, match=r"train\.h5: has no dataset 'jets' \(it holds table\)"):
+    with pytest.raises(LayoutError, match=r"train\.h5: has no dataset 'jetConstituentList' \(it holds table\)"):
         import_jets("hls4ml_lhc_jets", files, tmp_path / "jets.h5")
 
 
