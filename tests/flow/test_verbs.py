@@ -10,6 +10,8 @@ import tagware
 
 BASE = "jets: {sample: top_qcd}\n"
 EXACT = "student: {arithmetic: exact}\n"
+TWICE = "student: {arithmetic: exact, bidirectional: true}\n"
+LSTM = "student: {cell: lstm}\ncompress: {bits: {state: [12, 4]}}\n"
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -26,10 +28,6 @@ def project(folder: Path, text: str) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "project.yaml").write_text(text)
     return folder
-
-
-TWICE = "student: {arithmetic: exact, bidirectional: true}\n"
-LSTM = "student: {cell: lstm}\ncompress: {bits: {state: [12, 4]}}\n"
 
 
 @pytest.mark.parametrize(
