@@ -124,7 +124,7 @@ def _open(path: Path, remedy: str) -> Any:
         what = "the package 'uproot', which reads ROOT files, is not installed"
         raise ToolNotFound(what, None, "install it with `pip install uproot`") from None
     try:
-        file = uproot.open(path)
+        file = uproot.open(path, object_cache=None, array_cache=None)  # every branch is read once
     except PermissionError:
         raise InputError("cannot be read", path, "correct its permissions") from None
     except Exception:
