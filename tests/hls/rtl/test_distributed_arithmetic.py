@@ -71,7 +71,6 @@ def distributed(*layers: str, **types: str) -> Settings:
 
 @pytest.mark.long
 def test_dense_layers_equal_csim_and_one_wrong_shift_is_seen(tmp_path: Path) -> None:
-    pytest.importorskip("da4ml", reason="hls4ml's strategy needs it")
     settings = distributed("wide", result="fixed<9,3,RND,SAT>") | distributed("rounded", result="fixed<12,5>")
     firmware = stock_firmware(stock_graph(dense_model(), settings), tmp_path / "project")
     assert firmware.n_mismatch() == 0
@@ -83,7 +82,6 @@ def test_dense_layers_equal_csim_and_one_wrong_shift_is_seen(tmp_path: Path) -> 
 
 @pytest.mark.long
 def test_convolutions_equal_csim(tmp_path: Path) -> None:
-    pytest.importorskip("da4ml", reason="hls4ml's strategy needs it")
     model = image_model(seed=1)
     model.set_weights([np.round(weights * 8) / 8 for weights in model.get_weights()])
     layers = ("conv2d", "point2d", "conv1d", "stride1d", "dense2d", "point1d", "dense")
