@@ -46,12 +46,13 @@ PACKAGES = {
     "qkeras-v3": ("quantization-aware training", SETUP),
     "hls4ml": ("HLS C++ from students", SETUP),
     "h5py": ("jets on disk", SETUP),
-    "hdf5plugin": ("public HDF5 files compressed with Blosc", SETUP),
+    "hdf5plugin": ("imported jets and public HDF5 files, compressed with Blosc", SETUP),
+    "uproot": ("public ROOT files", SETUP),
     "alkaid": ("RTL from students", RTL),
     "pythia8mc": ("simulated jets", SIMULATE),
     "fastjet": ("simulated jets and high-level features", SIMULATE),
 }
-REQUIRED = {GCC.name, "torch", "lightning", "keras", "tensorflow", "qkeras-v3", "hls4ml", "h5py"}
+REQUIRED = {GCC.name, "torch", "lightning", "keras", "tensorflow", "qkeras-v3", "hls4ml", "h5py", "hdf5plugin", "uproot"}
 
 
 @dataclass(frozen=True)
