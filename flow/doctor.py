@@ -52,7 +52,7 @@ PACKAGES = {
     "pythia8mc": ("simulated jets", SIMULATE),
     "fastjet": ("simulated jets and high-level features", SIMULATE),
 }
-REQUIRED = {GCC.name, "torch", "lightning", "keras", "tensorflow", "qkeras-v3", "hls4ml", "h5py", "hdf5plugin", "uproot"}
+REQUIRED = {GCC.name, *(name for name, (_, get) in PACKAGES.items() if get == SETUP)}
 
 
 @dataclass(frozen=True)
