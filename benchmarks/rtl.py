@@ -3,8 +3,8 @@
     python benchmarks/rtl.py FOLDER [DESIGN …] --vectors 100000
 
 The networks have fresh weights, which use more of their codes than trained ones. VECTORS is the number of random
-vectors; beside them go 72,000 jets (QCD, top) through the recurrent designs and 12,000 (five classes) through the others.
-Prints a JSON object for each design.
+vectors; beside them go 72,000 jets (QCD, top) through the recurrent designs and 12,000 (five classes) through the
+others. Prints a JSON object for each design.
 """
 
 from __future__ import annotations
