@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,12 +62,12 @@ def constituent_features(jets: Jets, n_constituents: int, names: Sequence[str]) 
     kept = min(n_constituents, jets.mask.shape[1])
     features = np.zeros((len(jets), n_constituents, len(names)), np.float32)
     for index, name in enumerate(names):
-        features[:, :kept, index] = np.where(jets.mask, columns[name], 0.0)[:, :kept]
+        features[:, :kept, index] = np.where(jets.mask, columns[name](), 0.0)[:, :kept]
     return features
 
 
-def _constituent_columns(jets: Jets) -> dict[str, Floats]:
-    """Every feature by name, each (n_jets, n_stored); anything where padded."""
+def _constituent_columns(jets: Jets) -> dict[str, Callable[[], Floats]]:
+    """What computes every feature, by name, each (n_jets, n_stored); anything where padded."""
     pt, deta, dphi = (jets.feature(name).astype(np.float64) for name in ("pt_gev", "deta", "dphi"))
     jet_pt, jet_eta, jet_phi, jet_mass = (
         jets.jet(name).astype(np.float64)[:, None] for name in ("pt_gev", "eta", "phi", "mass_gev")
@@ -76,24 +76,29 @@ def _constituent_columns(jets: Jets) -> dict[str, Floats]:
     eta, phi = jet_eta + deta, jet_phi + dphi
     energy = _energy(pt, eta, jets.feature("mass_gev").astype(np.float64))
     return {
-        "px": pt * np.cos(phi),
-        "py": pt * np.sin(phi),
-        "pz": pt * np.sinh(eta),
-        "energy": energy,
-        "energy_rel": energy / _energy(jet_pt, jet_eta, jet_mass),
-        "pt": pt,
-        "pt_rel": pt / jet_pt,
-        "eta": eta,
-        "eta_rel": deta,
-        "eta_rot": eta_rot,
-        "phi": np.mod(phi + np.pi, 2 * np.pi) - np.pi,
-        "phi_rel": dphi,
-        "phi_rot": phi_rot,
-        "delta_r": np.hypot(deta, dphi),
-        "cos_theta": np.tanh(eta),
-        "cos_theta_rel": np.tanh(deta),
-        "particle_id": particle_id(jets),
+        "px": lambda: pt * np.cos(phi),
+        "py": lambda: pt * np.sin(phi),
+        "pz": lambda: pt * np.sinh(eta),
+        "energy": lambda: energy,
+        "energy_rel": lambda: energy / _energy(jet_pt, jet_eta, jet_mass),
+        "pt": lambda: pt,
+        "pt_rel": lambda: pt / jet_pt,
+        "eta": lambda: eta,
+        "eta_rel": lambda: deta,
+        "eta_rot": lambda: eta_rot,
+        "phi": lambda: wrapped(phi),
+        "phi_rel": lambda: dphi,
+        "phi_rot": lambda: phi_rot,
+        "delta_r": lambda: np.hypot(deta, dphi),
+        "cos_theta": lambda: np.tanh(eta),
+        "cos_theta_rel": lambda: np.tanh(deta),
+        "particle_id": lambda: particle_id(jets),
     }
+
+
+def wrapped(angle: Floats) -> Floats:
+    """The same angle in [-π, π)."""
+    return np.asarray((angle + np.pi) % (2 * np.pi) - np.pi)
 
 
 def principal_rotation(pt: Floats, deta: Floats, dphi: Floats) -> tuple[Floats, Floats]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jets.dataset import FOUR_VECTOR, IDENTITIES, Jets
 from jets.errors import DataError
+from jets.features import wrapped
 
 Array = NDArray[Any]
 
@@ -188,11 +189,6 @@ def identities(codes: Array, named: Mapping[int, str] = PDG_IDENTITIES) -> Array
     for code, name in named.items():
         found[np.abs(codes) == code] = IDENTITIES.index(name)
     return found
-
-
-def wrapped(angle: Array) -> Array:
-    """The same angle in [-π, π)."""
-    return np.asarray((angle + np.pi) % (2 * np.pi) - np.pi)
 
 
 def _polar(energy: Array, px: Array, py: Array, pz: Array) -> tuple[Array, Array, Array, Array]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jets.features import wrapped
 from jets.simulate.detector import Candidates, Particles
 from jets.simulation_packages import import_simulation
 
@@ -73,7 +74,7 @@ def matched(jets: Clustered, hard: Particles, n_events: int, distance: float) ->
     for k in range(int(per_event.max(initial=0))):
         has = per_event[jets.event] > k
         which = np.where(has, first[jets.event] + k, 0)
-        near |= has & (np.hypot(eta[which] - jets.eta, wrap(phi[which] - jets.phi)) < distance)
+        near |= has & (np.hypot(eta[which] - jets.eta, wrapped(phi[which] - jets.phi)) < distance)
     return near
 
 
@@ -87,7 +88,7 @@ def constituents_of(
     columns = [
         candidates.pt[which],
         candidates.eta[which] - jets.eta[jet],
-        wrap(candidates.phi[which] - jets.phi[jet]),
+        wrapped(candidates.phi[which] - jets.phi[jet]),
         candidates.mass[which],
         candidates.charge[which],
         candidates.identity[which],
@@ -99,8 +100,3 @@ def constituents_of(
     padded = np.zeros((len(jets.count), width, len(columns)), np.float32)
     padded[jet, place] = np.stack(columns, axis=-1)
     return padded, np.arange(width) < jets.count[:, None]
-
-
-def wrap(angle: Array) -> Array:
-    """The same angle in [-π, π)."""
-    return np.asarray((angle + np.pi) % (2 * np.pi) - np.pi)
