@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jets.errors import DataError
+from models.keras_graph import sources_of
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,10 @@ def ebops(model: Any, shared_cell: bool = False) -> int:
         if "output" in quantizers:
             widths[layer.name] = width_of(quantizers["output"]).total
         elif type(layer).__name__ == "Unmasked":
-            widths[layer.name] = widths[_source(layer)]
+            widths[layer.name] = widths[sources_of(layer)[0]]
         if not {"kernel", "state"} & quantizers.keys():
             continue
-        incoming = widths.get(_source(layer))
+        incoming = widths.get(sources_of(layer)[0])
         if incoming is None:
             raise DataError("its input is not quantized", f"layer {layer.name}", "put a QActivation before it")
         if "state" in quantizers:
@@ -101,11 +102,6 @@ def ebops(model: Any, shared_cell: bool = False) -> int:
             n_rows = int(np.prod(layer.input.shape[1:-1]))
             total += n_rows * incoming * constant_bits(layer.kernel, quantizers["kernel"])
     return total
-
-
-def _source(layer: Any) -> str:
-    """The name of the layer that feeds another one."""
-    return str(layer._inbound_nodes[0].input_tensors[0]._keras_history.operation.name)
 
 
 def _cell_ebops(cell: Any, quantizers: dict[str, Any], incoming: int) -> int:

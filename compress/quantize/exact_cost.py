@@ -18,9 +18,8 @@ from keras import ops
 
 from compress.quantize.cost import enclosed_bits
 from jets.errors import DataError
+from models.students.exact.cells import EXACT_CELLS
 from models.students.exact.quantizers import Quantizer
-
-CELLS = ("ExactGRU", "ExactLSTM")
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def _products(model: Any) -> Iterator[Product]:
     for layer in model.layers:
         if "weight" not in getattr(layer, "quantizers", {}):
             continue
-        is_cell = type(layer).__name__ in CELLS
+        is_cell = type(layer).__name__ in EXACT_CELLS
         steps = int(layer.input.shape[1]) if is_cell else 1
         row = 0
         for quantizer, width in _values(layer.input):

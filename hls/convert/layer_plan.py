@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from hls.fixed_point import FixedType, exact_sum, significant_bits
+from models.students.exact.cells import EXACT_CELLS
 
 FLOAT32_BITS = 24
-
-EXACT_CELLS = ("ExactGRU", "ExactLSTM")
 
 RECURRENT = ("GRU", "LSTM", *EXACT_CELLS)
 """The kinds of layers with a state."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from hls.convert.layer_plan import LayerPlan, Weights, dense_plan
 from hls.convert.quantizers import refuse
 from hls.fixed_point import FixedType, exact_sum, significant_bits
 from hls.project import HlsConfig
+from models.keras_graph import sources_of
 from models.students.feed_forward import shift
 
 JOINS = ("Add", "MaskedMean")
@@ -21,7 +22,7 @@ SELECTED = FixedType(2, 2)
 """The type of a 0 or 1 that chooses a column."""
 
 
-def check_particles(input_: Any, layers: Sequence[Any], sources_of: Callable[[Any], list[str]]) -> None:
+def check_particles(input_: Any, layers: Sequence[Any]) -> None:
     """Raise InputError unless the first of the `layers` alone reads the input, and joins alone read two layers."""
     for layer in layers:
         sources = sources_of(layer)

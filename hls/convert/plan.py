@@ -9,12 +9,14 @@ import numpy as np
 
 from hls.convert.exact_plan import exact_cast, exact_dense, exact_gru, exact_lstm
 from hls.convert.gates import GateTables, gate_tables
-from hls.convert.layer_plan import EXACT_CELLS, LayerPlan, Weights, bound, cast_plan, dense_plan
+from hls.convert.layer_plan import LayerPlan, Weights, bound, cast_plan, dense_plan
 from hls.convert.particle_plan import add, check_particles, check_shares_nothing, masked_mean, unmasked
 from hls.convert.quantizers import activation_type, quantized_weights, refuse
 from hls.fixed_point import FixedType, exact_sum, holding, significant_bits
 from hls.project import HlsConfig
 from jets.errors import ConfigError, InputError
+from models.keras_graph import sources_of
+from models.students.exact.cells import EXACT_CELLS
 
 STREAMED = ("Input", "Activation", "Dense", "Concatenate", "GRU", *EXACT_CELLS)
 """The kinds of layers that have a kernel for streams."""
@@ -34,7 +36,7 @@ def plan_layers(model: Any, config: HlsConfig) -> tuple[LayerPlan, ...]:
     plans: dict[str, LayerPlan] = {}
     for place, layer in enumerate(layers):
         after = layers[place + 1] if place + 1 < len(layers) else None
-        sources = [plans[name].types["result"] for name in _sources(layer)]
+        sources = [plans[name].types["result"] for name in sources_of(layer)]
         if type(layer).__name__ == "MaskedMean":
             sources = sources[:1]
         value = holding(sources) if len(sources) > 1 else next(iter(sources), None)
@@ -56,27 +58,22 @@ def _chain(model: Any) -> list[Any]:
             "the student must have one input and one output", f"model {model.name!r}", "use a chain of layers"
         )
     if any(type(layer).__name__ == "MaskedMean" for layer in layers):
-        check_particles(layers[0], layers[1:], _sources)
+        check_particles(layers[0], layers[1:])
         return layers
     for place, layer in enumerate(layers[1:], start=1):
         *_, before = pair = layers[max(place - 2, 0) : place]
         joins = type(layer).__name__ == "Concatenate" and _are_side_by_side(pair)
         feeding = {source.name for source in (pair if joins else [before])}
-        if set(_sources(layer)) != feeding and not _are_side_by_side([before, layer]):
-            what = f"is not fed by the layer before it alone, but by {_sources(layer)}"
+        if set(sources_of(layer)) != feeding and not _are_side_by_side([before, layer]):
+            what = f"is not fed by the layer before it alone, but by {sources_of(layer)}"
             raise refuse(layer, what, "use a chain of layers")
     return layers
-
-
-def _sources(layer: Any) -> list[str]:
-    """The names of the layers that feed a layer."""
-    return [tensor._keras_history.operation.name for node in layer._inbound_nodes for tensor in node.input_tensors]
 
 
 def _are_side_by_side(layers: Sequence[Any]) -> bool:
     """Whether these are two exact cells that read the same steps and hand on a last state each."""
     cells = [layer for layer in layers if type(layer).__name__ in EXACT_CELLS and not layer.return_sequences]
-    return len(cells) == 2 and _sources(cells[0]) == _sources(cells[1])
+    return len(cells) == 2 and sources_of(cells[0]) == sources_of(cells[1])
 
 
 def _input(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:

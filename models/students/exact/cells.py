@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+EXACT_CELLS = ("ExactGRU", "ExactLSTM")
+"""The classes of the Keras layers, for those that tell them by name."""
+
 Step = Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]
 
 
