@@ -12,6 +12,7 @@ import numpy as np
 from hls.cosim.packing import Words, ports
 from hls.cosim.simulator import Observed, Plan, parse_run
 from hls.rtl.design import Design
+from hls.templating import environment
 from hls.tools import Program, Tool, execute, find, run
 from hls.tools.sources import vhdl_in_order
 from jets.errors import ToolNotFound
@@ -134,14 +135,9 @@ def build(commands: Ghdl | Nvc, design: Design, folder: Path, trace: bool, timeo
 
 
 def _testbench(design: Design, plan: Plan) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )  # fmt: skip
     input_, output = ports(design)
-    return environment.get_template("testbench.vhd.j2").render(design=design, plan=plan, input=input_, output=output)
+    template = environment(TEMPLATES).get_template("testbench.vhd.j2")
+    return str(template.render(design=design, plan=plan, input=input_, output=output))
 
 
 def _lines(words: Words, width: int) -> bytes:

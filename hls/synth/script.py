@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hls.rtl.design import Design
+from hls.templating import environment
 from jets.errors import InputError
 
 SCRIPTS = Path(__file__).with_name("scripts")
@@ -78,18 +78,4 @@ def _reading(design: Design, folder: str) -> list[str]:
 
 
 def _render(template: str, **values: Any) -> str:
-    return str(_environment().get_template(template).render(**values))
-
-
-@cache
-def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(SCRIPTS),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    return str(environment(SCRIPTS).get_template(template).render(**values))

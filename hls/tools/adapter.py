@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from hls.hardware import HardwareRow
 from hls.project import Project
 from hls.rtl.design import Design
+from hls.templating import environment
 from hls.tools.tool import Tool
 from jets.config import check_above_zero
 from jets.errors import ConfigError, LayoutError
@@ -147,12 +148,7 @@ class Adapter(ABC):
 
 def render(template: str, **values: Any) -> bytes:
     """A template of the folder `tcl` with its values."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-    )
-    return environment.get_template(template).render(**values).encode()
+    return str(environment(TEMPLATES).get_template(template).render(**values)).encode()
 
 
 def timing_note(slack_ns: float | None) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from hls.rtl.design import Bus
 from hls.rtl.emit.buses import Run, repack
+from hls.templating import environment
 
 HERE = Path(__file__).parent
 
@@ -30,17 +31,9 @@ class Language:
 
     @cached_property
     def _environment(self) -> Any:
-        import jinja2
-
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader([HERE / self.name, HERE]),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        environment.filters.update(range=self.range, zeros=self.zeros)
-        return environment
+        found = environment(HERE / self.name, HERE)
+        found.filters.update(range=self.range, zeros=self.zeros)
+        return found
 
     def render(self, template: str, **content: Any) -> str:
         """The text of a template of the language's folder."""
