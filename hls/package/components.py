@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from hls.convert.kernels import HEADERS
+
 TEXTS = Path(__file__).with_name("licences")
 
 
@@ -31,7 +33,7 @@ COMPONENTS = {
 PATTERNS = (
     ("hls/firmware/ap_types/*", "ap_types"),
     ("hls/firmware/weights/*", "project"),
-    ("hls/firmware/nnet_utils/nnet_exact_*", "tagware"),
+    *((f"hls/firmware/nnet_utils/{header}", "tagware") for header in HEADERS.values()),
     ("hls/csim/*", "tagware"),
     ("hls/vectors/*", "project"),
     ("hls/tb_data/*", "project"),

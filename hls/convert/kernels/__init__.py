@@ -17,6 +17,9 @@ OWN_LAYERS = {
 }
 """Layers that hls4ml does not have, and the header with their kernel."""
 
+HEADERS = OWN_LAYERS | {kind: header for kind, (_, _, header) in REPLACED_CALLS.items()}
+"""Every layer with a kernel of ours, and its header."""
+
 
 def use_own_kernels(graph: Any) -> None:
     """Make the layers of `REPLACED_CALLS` call our kernels.
@@ -37,6 +40,5 @@ def use_own_kernels(graph: Any) -> None:
 
 def own_headers(graph: Any) -> dict[str, bytes]:
     """The headers of ours that the graph needs, by file name."""
-    headers = OWN_LAYERS | {kind: header for kind, (_, _, header) in REPLACED_CALLS.items()}
-    names = {headers[node.class_name] for node in graph.get_layers() if node.class_name in headers}
+    names = {HEADERS[node.class_name] for node in graph.get_layers() if node.class_name in HEADERS}
     return {name: (Path(__file__).parent / name).read_bytes() for name in sorted(names)}

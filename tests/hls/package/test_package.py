@@ -71,7 +71,8 @@ def test_every_part_is_there_with_its_licence(archive: Path) -> None:
     assert origin["hls/firmware/weights/w3.h"] == "project"
     assert origin["rtl/rtl/alkaid_mux.v"] == "alkaid" and origin["rtl/rtl/chain.v"] == "tagware"
     assert {name for name in files if name.startswith("licences/")} == {f"licences/{p.name}" for p in TEXTS.iterdir()}
-    assert component_of("hls/firmware/nnet_utils/nnet_exact_lstm.h") == "tagware"
+    for header in ("nnet_exact_lstm.h", "nnet_exact_recurrent.h", "nnet_masked_mean.h"):
+        assert component_of(f"hls/firmware/nnet_utils/{header}") == "tagware", header
     assert manifest["versions"]["qkeras-v3"] == "1.2.1" and set(manifest["components"]) == set(COMPONENTS)
 
 
