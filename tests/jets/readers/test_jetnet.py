@@ -9,6 +9,7 @@ import pytest
 from jets.dataset import Jets, JetsFile, concatenate
 from jets.errors import DataError, LayoutError, TagwareError
 from jets.readers import ImportConfig, import_jets, jetnet
+from tests.jets.readers.bad_files import assert_refused, put
 
 ONE = ImportConfig(processes=1)
 Arrays = dict[str, Any]
@@ -62,12 +63,6 @@ def test_masked_particles_are_left_out_wherever_they_are(tmp_path: Path) -> None
     assert jets.feature("deta")[4, 0] == content["particle_features"][4, 1, 0]
 
 
-def put(values: Any, place: Any, value: float) -> Any:
-    values = values.copy()
-    values[place] = value
-    return values
-
-
 @pytest.mark.parametrize(
     ("change", "kind", "message"),
     [
@@ -115,10 +110,7 @@ def test_a_bad_file_is_named_with_its_key_and_nothing_is_written(
     tmp_path: Path, change: Callable[[Arrays], Arrays], kind: type[TagwareError], message: str
 ) -> None:
     path = save(tmp_path / "g.hdf5", change(arrays()))
-    with pytest.raises(kind) as caught:
-        import_jets("jetnet", [path], tmp_path / "jets.h5", ONE)
-    assert str(path) in str(caught.value) and message in str(caught.value) and "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == [path]
+    assert_refused("jetnet", path, kind, message)
 
 
 def test_a_name_that_tells_no_type_is_refused(tmp_path: Path) -> None:

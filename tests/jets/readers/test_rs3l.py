@@ -9,6 +9,7 @@ import pytest
 from jets.dataset import Jets, JetsFile, concatenate
 from jets.errors import DataError, LayoutError, TagwareError
 from jets.readers import READERS, ImportConfig, import_jets, rs3l
+from tests.jets.readers.bad_files import assert_refused, put
 
 ONE = ImportConfig(processes=1)
 Arrays = dict[str, Any]
@@ -78,12 +79,6 @@ def test_types_that_occur_are_the_classes(tmp_path: Path, arrays: Arrays) -> Non
     assert file.read().labels.tolist() == (np.arange(20) % 3).tolist()
 
 
-def put(values: Any, place: Any, value: float) -> Any:
-    values = values.copy()
-    values[place] = value
-    return values
-
-
 @pytest.mark.parametrize(
     ("change", "kind", "message"),
     [
@@ -125,7 +120,4 @@ def test_a_bad_file_is_named_with_its_key_and_nothing_is_written(
     tmp_path: Path, arrays: Arrays, change: Callable[[Arrays], Arrays], kind: type[TagwareError], message: str
 ) -> None:
     path = save(tmp_path / "rs3l_0.h5", change(arrays))
-    with pytest.raises(kind) as caught:
-        import_jets("rs3l_herwig", [path], tmp_path / "jets.h5", ONE)
-    assert str(path) in str(caught.value) and message in str(caught.value) and "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == [path]
+    assert_refused("rs3l_herwig", path, kind, message)
