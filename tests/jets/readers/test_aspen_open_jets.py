@@ -2,14 +2,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 
 from jets.dataset import IDENTITIES, Jets, JetsFile, concatenate
 from jets.errors import DataError, LayoutError, TagwareError
 from jets.readers import ImportConfig, aspen_open_jets, import_jets
-from tests.jets.readers.bad_files import assert_refused, put
+from tests.jets.readers.public_files import assert_refused, put, save
 
 ONE = ImportConfig(processes=1)
 Arrays = dict[str, Any]
@@ -32,13 +31,6 @@ def arrays(random_momenta: Callable[..., Any]) -> Arrays:
         "PFCands": candidates.astype(np.float32), "jet_kinematics": np.ones((20, 4)),
         "event_info": np.ones((20, 3)), "jet_tagging": np.ones((20, 13)),
     }  # fmt: skip
-
-
-def save(path: Path, content: Arrays) -> Path:
-    with h5py.File(path, "w") as file:
-        for key, values in content.items():
-            file[key] = values
-    return path
 
 
 def read(path: Path, size: int = 7) -> Jets:

@@ -9,7 +9,7 @@ import pytest
 from jets.dataset import IDENTITIES, Jets, JetsFile, concatenate
 from jets.errors import ConfigError, DataError, LayoutError, TagwareError
 from jets.readers import READERS, ImportConfig, cms_pfnano, import_jets
-from tests.jets.readers.bad_files import assert_refused
+from tests.jets.readers.public_files import assert_refused
 from tests.jets.readers.root_files import write_tree
 
 Branches = dict[str, Any]

@@ -10,7 +10,7 @@ from jets.dataset import Jets, JetsFile, concatenate
 from jets.errors import DataError, LayoutError, TagwareError
 from jets.high_level import HIGH_LEVEL_FEATURES
 from jets.readers import hls4ml_lhc_jets, import_jets
-from tests.jets.readers.bad_files import assert_refused, put
+from tests.jets.readers.public_files import assert_refused, put
 
 Write = Callable[..., dict[str, Any]]
 

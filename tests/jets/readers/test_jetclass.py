@@ -10,7 +10,7 @@ import uproot
 from jets.dataset import Jets, JetsFile, concatenate
 from jets.errors import DataError, LayoutError, TagwareError
 from jets.readers import ImportConfig, import_jets, jetclass
-from tests.jets.readers.bad_files import assert_refused
+from tests.jets.readers.public_files import assert_refused
 from tests.jets.readers.root_files import lists, write_tree
 
 Branches = dict[str, Any]

@@ -2,14 +2,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 
 from jets.dataset import Jets, JetsFile, concatenate
 from jets.errors import DataError, LayoutError, TagwareError
 from jets.readers import ImportConfig, import_jets, jetnet
-from tests.jets.readers.bad_files import assert_refused, put
+from tests.jets.readers.public_files import assert_refused, put, save
 
 ONE = ImportConfig(processes=1)
 Arrays = dict[str, Any]
@@ -24,13 +23,6 @@ def arrays(n: int = 20, width: int = 30, seed: int = 0) -> Arrays:
     particles = np.stack([*(rng.normal(0, 0.2, (2, n, width)) * mask), share, mask], axis=-1)
     jets = np.stack([rng.normal(1000, 50, n), rng.normal(0, 0.5, n), rng.uniform(50, 200, n), mask.sum(axis=1)], axis=1)
     return {"particle_features": particles.astype(np.float32), "jet_features": jets.astype(np.float32)}
-
-
-def save(path: Path, content: Arrays) -> Path:
-    with h5py.File(path, "w") as file:
-        for key, values in content.items():
-            file[key] = values
-    return path
 
 
 def read(path: Path, size: int = 7) -> Jets:

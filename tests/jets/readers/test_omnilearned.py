@@ -2,14 +2,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 
 from jets.dataset import IDENTITIES, Jets, JetsFile, concatenate
 from jets.errors import DataError, LayoutError, TagwareError
 from jets.readers import ImportConfig, import_jets, omnilearned
-from tests.jets.readers.bad_files import assert_refused, put
+from tests.jets.readers.public_files import assert_refused, put, save
 
 ONE = ImportConfig(processes=1)
 Arrays = dict[str, Any]
@@ -26,13 +25,6 @@ def arrays(n: int = 20, width: int = 30, features: int = 9, seed: int = 0) -> Ar
     columns += [np.tanh(tracks[0]), np.abs(tracks[1]), np.tanh(tracks[2]), np.abs(tracks[3])]
     data = np.stack(columns, axis=-1)[..., :features] * mask[..., None]
     return {"data": data.astype(np.float32), "pid": np.where(np.arange(n) % 2, 11, 2), "global": np.zeros((n, 4))}
-
-
-def save(path: Path, content: Arrays) -> Path:
-    with h5py.File(path, "w") as file:
-        for key, values in content.items():
-            file[key] = values
-    return path
 
 
 def read(path: Path, size: int = 7) -> Jets:

@@ -2,14 +2,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 
 from jets.dataset import Jets, JetsFile, concatenate
 from jets.errors import DataError, LayoutError, TagwareError
 from jets.readers import READERS, ImportConfig, import_jets, rs3l
-from tests.jets.readers.bad_files import assert_refused, put
+from tests.jets.readers.public_files import assert_refused, put, save
 
 ONE = ImportConfig(processes=1)
 Arrays = dict[str, Any]
@@ -39,13 +38,6 @@ def arrays(random_momenta: Callable[..., Any]) -> Arrays:
     jets[:, :, 0] = np.array([1, 4, 8])[np.arange(20) % 3][:, None]
     candidates = np.stack(columns, axis=2) * mask[:, :, None]
     return {"singletons": jets, "jet_pflow_cands": candidates.astype(np.float32)}
-
-
-def save(path: Path, content: Arrays) -> Path:
-    with h5py.File(path, "w") as file:
-        for key, values in content.items():
-            file[key] = values
-    return path
 
 
 def read(path: Path, name: str = "rs3l", size: int = 7) -> Jets:

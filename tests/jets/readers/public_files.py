@@ -1,14 +1,24 @@
-"""Public files with something wrong in them, and what an import must make of one."""
+"""HDF5 files in public layouts, whole or with something wrong in them, and what an import must make of those."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 from jets.errors import TagwareError
 from jets.readers import ImportConfig, import_jets
+
+
+def save(path: Path, content: Mapping[str, Any]) -> Path:
+    """A file with these datasets."""
+    with h5py.File(path, "w") as file:
+        for key, values in content.items():
+            file[key] = values
+    return path
 
 
 def put(values: Any, place: Any, value: float) -> Any:
