@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import awkward
 import numpy as np
@@ -10,50 +9,16 @@ from jets.dataset import IDENTITIES, Jets, JetsFile, concatenate
 from jets.errors import ConfigError, DataError, LayoutError, TagwareError
 from jets.readers import READERS, ImportConfig, cms_pfnano, import_jets
 from tests.jets.readers.public_files import assert_refused
-from tests.jets.readers.root_files import write_tree
+from tests.jets.readers.root_files import Branches, pfnano_branches, write_tree
 
-Branches = dict[str, Any]
 ONE = ImportConfig(processes=1)
 PUBLIC_FILES = Path(__file__).parents[4] / "shared" / "data"
 """Where a developer may put public files; the tests pass without them."""
 
 
-def per_event(values: Any, counts: Any, kind: Any = np.float32) -> awkward.Array:
-    return awkward.unflatten(np.asarray(values).astype(kind), counts)
-
-
 @pytest.fixture
 def branches() -> Branches:
-    """Four events with 2, 0, 1 and 2 AK8 jets; the candidates are shuffled, and some belong to no jet."""
-    rng = np.random.default_rng(3)
-    n_jets, n_candidates = np.array([2, 0, 1, 2]), np.array([30, 5, 20, 40])
-    total = n_candidates.sum()
-    links = [(event, jet, candidate) for event, jet, candidate in _links(rng, n_jets, n_candidates)]
-    event = np.array([link[0] for link in links])
-    n_links = np.bincount(event, minlength=4)
-    code = rng.choice([211, -211, 130, 22, 11, -13, 1, 2], total)
-    charge = np.where(np.isin(np.abs(code), (11, 13)), -np.sign(code), np.where(np.abs(code) == 211, np.sign(code), 0))
-    columns = {
-        "pt": rng.exponential(20, total) + 1, "eta": rng.normal(0, 1, total), "phi": rng.uniform(-3, 3, total),
-        "mass": rng.choice([0.0, 0.1396, -0.002], total), "d0": rng.normal(size=total), "dz": rng.normal(size=total),
-        "d0Err": np.where(charge == 0, -1, 0.1), "dzErr": np.where(charge == 0, -1, 0.2),
-        "puppiWeight": rng.choice([0.0, 0.5, 1.0], total),
-    }  # fmt: skip
-    found = {f"PFCands_{name}": per_event(values, n_candidates) for name, values in columns.items()}
-    found |= {"PFCands_charge": per_event(charge, n_candidates, np.int32)}
-    found |= {"PFCands_pdgId": per_event(code, n_candidates, np.int32)}
-    for name, place in (("jetIdx", 1), ("pFCandsIdx", 2)):
-        found[f"FatJetPFCands_{name}"] = per_event([link[place] for link in links], n_links, np.int32)
-    return found | {"nFatJet": n_jets.astype(np.uint32)}
-
-
-def _links(rng: np.random.Generator, n_jets: Any, n_candidates: Any) -> list[tuple[int, int, int]]:
-    links = []
-    for event in range(4):
-        owner = rng.integers(-1, n_jets[event], n_candidates[event]) if n_jets[event] else np.full(5, -1)
-        here = [(event, int(owner[i]), i) for i in rng.permutation(n_candidates[event]) if owner[i] >= 0]
-        links += sorted(here, key=lambda link: rng.random())
-    return links
+    return pfnano_branches()
 
 
 def read(path: Path, size: int = 2) -> Jets:

@@ -11,27 +11,12 @@ from jets.dataset import Jets, JetsFile, concatenate
 from jets.errors import DataError, LayoutError, TagwareError
 from jets.readers import ImportConfig, import_jets, jetclass
 from tests.jets.readers.public_files import assert_refused
-from tests.jets.readers.root_files import lists, write_tree
-
-Branches = dict[str, Any]
+from tests.jets.readers.root_files import Branches, jetclass_branches, lists, write_tree
 
 
 @pytest.fixture
 def branches(random_momenta: Callable[..., Any]) -> Branches:
-    """Twenty jets, two of each class, with the branches of JetClass that are read and one that is not."""
-    momenta = random_momenta(20, 12).astype(np.float32)
-    mask, rng = momenta[:, :, 0] > 0, np.random.default_rng(1)
-    kind = rng.integers(0, 6, mask.shape)  # 0: none of the five flags
-    charged = np.isin(kind, (1, 4, 5))
-    found = {f"part_{name}": lists(momenta[:, :, i], mask) for i, name in enumerate(("energy", "px", "py", "pz"))}
-    found["part_charge"] = lists(np.where(charged, rng.choice([-1, 1], mask.shape), 0), mask)
-    for place, name in enumerate(("ChargedHadron", "NeutralHadron", "Photon", "Electron", "Muon")):
-        found[f"part_is{name}"] = lists(kind == place + 1, mask, np.int32)
-    for name in ("d0val", "d0err", "dzval", "dzerr"):
-        found[f"part_{name}"] = lists(np.where(charged, rng.normal(size=mask.shape), 0), mask)
-    for place, name in enumerate(jetclass.CLASSES):
-        found[f"label_{name}"] = np.arange(20) % 10 == place
-    return found | {"jet_pt": np.ones(20, np.float32)}
+    return jetclass_branches(random_momenta)
 
 
 def read(path: Path, size: int = 7) -> Jets:
