@@ -2,16 +2,20 @@
 
     python benchmarks/rtl.py FOLDER [DESIGN …] --vectors 100000
 
-The networks have fresh weights, which use more of their codes than trained ones. VECTORS is the number of random
-vectors; beside them go 72,000 jets (QCD, top) through the recurrent designs and 12,000 (five classes) through the
-others. Prints a JSON object for each design.
+A DESIGN may be a pattern, such as 'exact_*_static'. The exact cells are trained for a few epochs on the packaged jets,
+with learnt bits, and Keras is compared, too. The other networks have fresh weights, which use more of their codes than
+trained ones. VECTORS is the number of random vectors; beside them go 72,000 jets (QCD, top) through the recurrent
+designs and 12,000 (five classes) through the others. Prints a JSON object for each design.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from fnmatch import filter as matching
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,10 +26,11 @@ import numpy as np
 import qkeras
 from numpy.typing import NDArray
 
+from compress.distil import DistilConfig, distil
+from compress.fit import predict
+from compress.objective import LossConfig
 from compress.quantize.exact import ExactBits
-from compress.quantize.exact import build_quantized as build_exact
-from compress.quantize.qkeras import Bits
-from compress.quantize.qkeras import build_quantized as build_qkeras
+from compress.quantize.qkeras import Bits, build_quantized
 from hls.convert import convert_student
 from hls.convert.graph import build_graph
 from hls.convert.plan import plan_layers
@@ -43,19 +48,61 @@ from models.students.inputs import fit_mlp_scaling, mlp_inputs
 from models.students.recurrent import RecurrentSpec
 
 Codes = NDArray[np.int64]
-Converted = tuple[Circuit, Callable[[Codes], Codes]]
-"""The traced firmware, and its C simulation from input codes (n_jets, n_inputs) to output codes."""
+
+EXACT_CELLS = {
+    "exact_gru": RecurrentSpec(arithmetic="exact"),
+    "exact_gru_masked": RecurrentSpec(arithmetic="exact", skip_padding=True),
+    "exact_gru_reset_before": RecurrentSpec(arithmetic="exact", reset_after=False),
+    "exact_gru_reset_before_masked": RecurrentSpec(arithmetic="exact", reset_after=False, skip_padding=True),
+    "exact_lstm": RecurrentSpec("lstm", arithmetic="exact"),
+    "exact_lstm_masked": RecurrentSpec("lstm", arithmetic="exact", skip_padding=True),
+}
 
 
-def recurrent_tagger(cell: str, arithmetic: str, folder: Path) -> Converted:
-    """The students of `tagware distil`: 20 constituents of 6 features, 20 units, a dense layer of 64, a logit."""
-    spec, hls = RecurrentSpec(cell=cell, arithmetic=arithmetic), HlsConfig()  # type: ignore[arg-type]
-    if arithmetic == "exact":
-        model = build_exact(spec, ExactBits(), 1)
-    else:
-        model = build_qkeras(spec, Bits(state=(12, 4)) if cell == "lstm" else Bits(), 1)
-    compiled = build(convert_student(model, hls, folder, "fresh weights"))
-    return trace(build_graph(model, plan_layers(model, hls), hls, folder)), compiled.predict_codes
+@dataclass(frozen=True)
+class Converted:
+    """A firmware.
+
+    Attributes:
+        circuit: as it was traced.
+        simulated: its C simulation, from input codes (n_jets, n_inputs) to output codes.
+        keras: the same of the network, where that has the firmware's every bit.
+        found: what there is to say of the network.
+    """
+
+    circuit: Circuit
+    simulated: Callable[[Codes], Codes]
+    keras: Callable[[Codes], Codes] | None = None
+    found: dict[str, Any] = field(default_factory=dict)
+
+
+def qkeras_tagger(cell: str, folder: Path) -> Converted:
+    """The student of `tagware distil`: 20 constituents of 6 features, 20 units, a dense layer of 64, a logit."""
+    bits = Bits(state=(12, 4)) if cell == "lstm" else Bits()
+    return student(build_quantized(RecurrentSpec(cell), bits, 1), folder / "firmware")  # type: ignore[arg-type]
+
+
+def exact_tagger(name: str, folder: Path) -> Converted:
+    """The same of an exact cell, with learnt bits; all schedules have one student, in the folder `name` beside."""
+    epochs = DistilConfig(LossConfig(logits="cross_entropy"), float_epochs=3, quantized_epochs=5)
+    bits = ExactBits(learn=True, ebops_weight=1e-5)
+    tagger = distil(EXACT_CELLS[name], bits, sample_path("top_qcd"), None, epochs, folder.parent / name)
+    converted = student(tagger.network, folder / "firmware")
+
+    def keras_codes(codes: Codes) -> Codes:
+        return codes_of(predict(tagger.network, values_of(codes, converted.circuit)), converted.circuit)
+
+    learnt = tagger.quantization or {}
+    bits_of_a_weight = learnt["tensors"]["rnn/recurrent_weight"]["mean_bits"]
+    found = {"EBOPs": learnt["ebops_shared_cell"], "mean bits of a recurrent weight": round(bits_of_a_weight, 2)}
+    return dataclasses.replace(converted, keras=keras_codes, found=found)
+
+
+def student(model: Any, folder: Path) -> Converted:
+    """A recurrent student by our converter."""
+    hls = HlsConfig()
+    compiled = build(convert_student(model, hls, folder, "the weights of a benchmark"))
+    return Converted(trace(build_graph(model, plan_layers(model, hls), hls, folder)), compiled.predict_codes)
 
 
 def classifier(softmax: bool, folder: Path) -> Converted:
@@ -97,16 +144,15 @@ def through_hls4ml(model: Any, folder: Path) -> Converted:
     """A model by hls4ml's own converter with our backend."""
     config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="tagware")
     graph = hls4ml.converters.convert_from_keras_model(
-        model, hls_config=config, backend="tagware", output_dir=str(folder)
+        model, hls_config=config, backend="tagware", output_dir=str(folder / "firmware")
     )
     graph.compile()
     circuit: Circuit = graph.circuit
 
     def simulated(codes: Codes) -> Codes:
-        values = (codes * circuit.input.step).reshape(-1, *circuit.shape).astype(np.float32)
-        return codes_of(graph.predict(values, simulation="csim"), circuit)
+        return codes_of(graph.predict(values_of(codes, circuit), simulation="csim"), circuit)
 
-    return circuit, simulated
+    return Converted(circuit, simulated)
 
 
 def packaged_jets(circuit: Circuit) -> Codes:
@@ -121,7 +167,12 @@ def packaged_jets(circuit: Circuit) -> Codes:
         values = PowerOfTwoScaling.fit(features, mask).apply(features, mask)
     codes = np.floor(values.reshape(len(values), -1).astype(np.float64) / circuit.input.step)
     lowest = -1 << (circuit.input.width - 1) if circuit.input.signed else 0
-    return np.clip(codes, lowest, lowest + (1 << circuit.input.width) - 1).astype(np.int64)
+    return np.asarray(np.clip(codes, lowest, lowest + (1 << circuit.input.width) - 1), np.int64)
+
+
+def values_of(codes: Codes, circuit: Circuit) -> NDArray[np.float32]:
+    """Input codes (n_jets, n_inputs) as the values (n_jets, …) that a network takes."""
+    return np.asarray((codes * circuit.input.step).reshape(-1, *circuit.shape), np.float32)
 
 
 def codes_of(outputs: NDArray[Any], circuit: Circuit) -> Codes:
@@ -135,14 +186,17 @@ SCHEDULES = {
     "unrolled": RtlConfig(cells=20),
     "unrolled_interleaved": RtlConfig(cells=20, interleave=4),
 }
+TAGGERS: dict[str, Callable[[Path], Converted]] = {
+    **{f"qkeras_{cell}": partial(qkeras_tagger, cell) for cell in ("gru", "lstm")},
+    **{name: partial(exact_tagger, name) for name in EXACT_CELLS},
+}
 DESIGNS: dict[str, tuple[Callable[[Path], Converted], RtlConfig]] = {
     "mlp": (partial(classifier, False), RtlConfig()),
     "softmax_classifier": (partial(classifier, True), RtlConfig()),
     "deep_set": (deep_set, RtlConfig()),
     **{
-        f"{arithmetic}_{cell}_{schedule}": (partial(recurrent_tagger, cell, arithmetic), config)
-        for arithmetic in ("qkeras", "exact")
-        for cell in ("gru", "lstm")
+        f"{tagger}_{schedule}": (convert, config)
+        for tagger, convert in TAGGERS.items()
         for schedule, config in SCHEDULES.items()
     },
 }
@@ -153,17 +207,20 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     keras.utils.set_random_seed(options.seed)
     folder = options.folder / name
     convert, config = DESIGNS[name]
-    circuit, simulated = convert(folder / "firmware")
+    converted = convert(folder)
+    circuit = converted.circuit
     design = emit(circuit, "tagger", config)
     sent = stimuli(design.input, circuit.shape, packaged_jets(circuit), options.vectors, options.seed)
-    expected = simulated(sent.codes)
-    interpreted = circuit.interpret((sent.codes * circuit.input.step).reshape(-1, *circuit.shape))
+    expected = converted.simulated(sent.codes)
+    interpreted = codes_of(circuit.interpret(values_of(sent.codes, circuit)), circuit)
     waits = CosimConfig(gap_probability=0.05, back_pressure_probability=0.05, reset_at=len(sent) // 2)
     result = cosim(design, sent, expected, waits, folder / "cosim")
     return {
         "design": name,
+        **converted.found,
         "vectors": sent.sizes,
-        "interpreter differs": int(np.count_nonzero((codes_of(interpreted, circuit) != expected).any(axis=1))),
+        "Keras differs": differing(converted.keras(sent.codes), expected) if converted.keras else None,
+        "interpreter differs": differing(interpreted, expected),
         "RTL differs": result.n_mismatch,
         "complaints": result.complaints(),
         "latency_cycles": result.latency_cycles,
@@ -175,6 +232,11 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def differing(codes: Codes, expected: Codes) -> int:
+    """The number of jets of which any output differs."""
+    return int(np.count_nonzero((codes != expected).any(axis=1)))
+
+
 def main() -> None:
     """Measure the designs that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -183,9 +245,9 @@ def main() -> None:
     parser.add_argument("--vectors", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    if unknown := set(options.designs) - set(DESIGNS):
-        parser.error(f"no design {', '.join(sorted(unknown))}")
-    for name in options.designs or DESIGNS:
+    if unknown := [pattern for pattern in options.designs if not matching(DESIGNS, pattern)]:
+        parser.error(f"no design {', '.join(unknown)}")
+    for name in dict.fromkeys(name for pattern in options.designs or ["*"] for name in matching(DESIGNS, pattern)):
         print(json.dumps(measure(name, options), indent=1), flush=True)
 
 
