@@ -1,20 +1,23 @@
-"""What `tagware compare` names, found: saved taggers, and the models of finished projects."""
+"""What is compared: saved taggers and models of finished projects by name, and a project's own in its last stage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from flow.project import ProjectFolder
 from flow.reporting import FIRMWARE, REPORT, SCORES
 from flow.source import open_jets
 from hls.compare import Scores
-from hls.comparison import Candidate
+from hls.comparison import Candidate, compared, render_comparison
+from hls.tables import model_name
 from jets.config import did_you_mean
 from jets.errors import InputError
+from models.keras_start import start_keras
 
 REPORT_STAGE = "report"
 DEFAULT_MODELS = ("teacher", "student_quantized", "csim", "rtl")
+STAGE_MODELS = ("teacher", "student_float", *DEFAULT_MODELS[1:])
 # The stage whose tagger scores the jets of a model, or makes the inputs of its firmware.
 TAGGERS = {
     "teacher": "teacher",
@@ -50,6 +53,16 @@ def find_jets(named: Sequence[str]) -> Path:
         if (folder / "project.yaml").is_file():
             return open_jets(ProjectFolder.load(folder).build / "jets").path
     raise InputError("no jets are named", "tagware compare", "name a jets file with --jets")
+
+
+def write_comparison(project: ProjectFolder, folder: Path, upstream: Mapping[str, Path]) -> None:
+    """Compare the teacher, both students and the firmware of a project; write the comparison and its page."""
+    start_keras()
+    scores = upstream[REPORT_STAGE] / SCORES
+    models = Scores.load(scores).outputs
+    candidates = [_of_project(project, name, scores, model_name(name)) for name in STAGE_MODELS if name in models]
+    compared(candidates, open_jets(upstream["jets"]).path, project.config.compare, folder).save(folder)
+    render_comparison(folder)
 
 
 def _candidates(text: str) -> Iterator[Candidate]:

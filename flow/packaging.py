@@ -31,6 +31,7 @@ def finished_project(project: ProjectFolder) -> Finished:
         student=build / "distil" / "quantized",
         report=build / "report" / REPORT,
         page=build / "report" / PAGE,
+        comparison=build / "comparison",
         design=build / "rtl" / DESIGN if has_rtl else None,
         cosim=build / "cosim" / COSIM / RESULT if has_rtl else None,
         places=_places(project),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from compress.distil import DistilConfig
 from compress.quantize.exact import ExactBits
 from compress.quantize.qkeras import Bits
+from hls.comparison.config import CompareConfig
 from hls.cosim.config import CosimConfig
 from hls.project import HlsConfig
 from hls.rtl.config import RtlConfig
@@ -103,13 +104,6 @@ class VendorSection:
 
 
 @dataclass(frozen=True)
-class CompareSection:
-    """The comparison on the test jets: the seed of its bootstrap."""
-
-    seed: int = 1
-
-
-@dataclass(frozen=True)
 class ProjectConfig:
     """The whole of a project.yaml; `rtl: null` leaves out RTL, cosim and synthesis, `synth: null` the last."""
 
@@ -123,7 +117,7 @@ class ProjectConfig:
     cosim: CosimConfig = field(default_factory=CosimConfig)
     synth: SynthConfig | None = field(default_factory=SynthConfig)
     vendor: tuple[VendorSection, ...] = ()
-    compare: CompareSection = field(default_factory=CompareSection)
+    compare: CompareConfig = field(default_factory=CompareConfig)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from models.keras_start import start_keras
 
 REPORT, PAGE, SCORES = "report.json", "report.html", "scores.h5"
 CURVES = "curves"
+COMPARISON = "../comparison/comparison.html"
 FIRMWARE, DESIGN, COSIM, SYNTHESIS = "firmware", "design", "cosim", "synthesis"
 ROWS = "hardware.json"
 TEACHER_OUTPUTS = "teacher.h5"
@@ -57,7 +58,7 @@ def render_saved(folder: Path) -> None:
     from hls.report import Report
 
     curves = {path.stem: path for path in sorted((folder / CURVES).glob("*.csv"))}
-    render_html(Report.load(folder / REPORT), Scores.load(folder / SCORES), curves, folder / PAGE)
+    render_html(Report.load(folder / REPORT), Scores.load(folder / SCORES), curves, folder / PAGE, COMPARISON)
 
 
 def save_report(folder: Path, saved: Path) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flow.comparing import write_comparison
 from flow.hardware import emit_rtl, run_vendor, simulate_rtl, synthesize_rtl
 from flow.project import CompressSection, ProjectConfig, ProjectFolder, TaggerSection, VendorSection, fill_architecture
 from flow.reporting import COSIM, DESIGN, FIRMWARE, ROWS, SYNTHESIS, TEACHER_OUTPUTS, write_report
@@ -60,8 +61,10 @@ def stages(project: ProjectFolder) -> list[Stage]:
         after = ("csim",) if section.design == "hls" else ("rtl",)
         found.append(Stage(f"{section.tool}_{section.design}", after, _plain(section), partial(_vendor, section)))
     everything = tuple(stage.name for stage in found)
-    compare = {"project": project.name, "compare": _plain(config.compare)}
-    found.append(Stage("report", everything, compare, partial(write_report, project)))
+    named = {"project": project.name, "seed": config.compare.seed}
+    found.append(Stage("report", everything, named, partial(write_report, project)))
+    measured = ("jets", "teacher", "distil", "csim", "report")
+    found.append(Stage("comparison", measured, _plain(config.compare), partial(write_comparison, project)))
     return found
 
 

@@ -170,6 +170,7 @@ def run(options: argparse.Namespace) -> None:
     Runner(stages(project), project.build).run(options.until, _announce)
     if options.until is None:
         _say_report(project.build / "report")
+        _say_comparison(project.build / "comparison")
 
 
 def status(options: argparse.Namespace) -> None:
@@ -211,7 +212,7 @@ def compare(options: argparse.Namespace) -> None:
     from flow.comparing import find_candidates, find_jets
     from hls.comparison import CompareConfig
     from hls.comparison import compare as run
-    from hls.comparison.tables import summary_table, verdict
+    from hls.comparison.tables import summary_table
 
     start_keras()
     chosen = read_yaml(options.config) if options.config else {}
@@ -221,8 +222,8 @@ def compare(options: argparse.Namespace) -> None:
     config = dataclasses.replace(config, budget=budget)
     candidates = find_candidates(options.taggers)
     comparison = run(candidates, options.jets or find_jets(options.taggers), config, options.out)
-    _say("\n".join([summary_table(comparison).text(), "", verdict(comparison)]))
-    _say(f"comparison: {options.out / 'comparison.html'}")
+    _say(f"{summary_table(comparison).text()}\n")
+    _say_comparison(options.out)
 
 
 def package(options: argparse.Namespace) -> None:
@@ -314,6 +315,14 @@ def _say_report(folder: Path) -> None:
 
     _say(main_table_text(Report.load(folder / "report.json")))
     _say(f"report: {folder / 'report.html'}")
+
+
+def _say_comparison(folder: Path) -> None:
+    from hls.comparison import Comparison
+    from hls.comparison.tables import verdict
+
+    _say(verdict(Comparison.load(folder)))
+    _say(f"comparison: {folder / 'comparison.html'}")
 
 
 def _table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

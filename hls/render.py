@@ -20,10 +20,13 @@ __all__ = ["main_table_text", "markdown_table", "render_html", "update_readme"]
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def render_html(report: Report, scores: Scores, curves: Mapping[str, Path], out: Path) -> Path:
+def render_html(
+    report: Report, scores: Scores, curves: Mapping[str, Path], out: Path, comparison: str | None = None
+) -> Path:
     """Write the page of a report: tables from the report, plots from the scores and the training logs.
 
-    `curves` maps a model's name (teacher, student_float, …) to its CSV log.
+    `curves` maps a model's name (teacher, student_float, …) to its CSV log; `comparison` is where the page of the
+    comparison lies, as seen from `out`.
 
     Raises:
         DataError: the scores are not those of the report.
@@ -33,7 +36,8 @@ def render_html(report: Report, scores: Scores, curves: Mapping[str, Path], out:
     _check_same_jets(report, scores)
     order = [*(name for name in tables.MODEL_NAMES if name in curves), *sorted(set(curves) - set(tables.MODEL_NAMES))]
     read = {name: plots.TrainingCurve.read(curves[name]) for name in order}
-    page = _page(report, plots.roc_plots(scores), plots.score_plots(scores), plots.training_plots(read))
+    drawn = {"roc": plots.roc_plots(scores), "distributions": plots.score_plots(scores)}
+    page = _page(report, {**drawn, "training": plots.training_plots(read)}, comparison)
     with replacing(out) as temporary:
         temporary.write_text(page)
     return Path(out)
@@ -52,7 +56,7 @@ def _check_same_jets(report: Report, scores: Scores) -> None:
             raise DataError(f"there are no scores of {name}, which the report has", "scores", remedy)
 
 
-def _page(report: Report, roc: dict[str, str], distributions: dict[str, str], training: dict[str, str]) -> str:
+def _page(report: Report, drawn: Mapping[str, Mapping[str, str]], comparison: str | None) -> str:
     rows = zip(report.models, tables.physics_table(report).rows, strict=True)
     return str(
         page_environment()
@@ -68,9 +72,8 @@ def _page(report: Report, roc: dict[str, str], distributions: dict[str, str], tr
             precision=tables.precision_table(report),
             has_controls=any(name.startswith("control_") for name in report.models),
             provenance=json.dumps(report.jets["provenance"], indent=2, ensure_ascii=False),
-            roc=roc,
-            distributions=distributions,
-            training=training,
+            comparison=comparison,
+            **drawn,
         )
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 import tagware
+from hls.comparison import Comparison
 from hls.report import Report
 from hls.rtl.design import Design
 from jets.dataset import JetsWriter
@@ -38,9 +40,10 @@ compress:
 hls: {name: tiny}
 synth: null
 vendor: [{tool: vivado, design: rtl, steps: [synthesis]}]
+compare: {n_replicas: 20, n_bins: 2, budget: {lut: 1000000}, robustness: {n_jets: 300, drop: [0.1], smear_pt: []}}
 """
 STAGES = ("jets", "teacher", "reference", "teach", "distil", "control", "convert", "csim")
-STAGES += ("rtl", "cosim", "vivado_rtl", "report")
+STAGES += ("rtl", "cosim", "vivado_rtl", "report", "comparison")
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,19 @@ def test_the_rtl_equals_the_csim_and_a_tool_says_what_it_costs(project: Path) ->
     assert f"{counts['lut']:,} LUT" in shown and "RTL simulation against the C simulation: equal bit for bit" in shown
 
 
+def test_the_run_ends_with_the_comparison_that_the_report_leads_to(project: Path) -> None:
+    comparison = Comparison.load(project / "build/comparison")
+    names = ("Teacher", "Float student", "Quantized student", "C simulation", "RTL simulation")
+    assert comparison.names == names and comparison.config["budget"]["lut"] == 1_000_000
+    merit = {row["tagger"]: row["rejection"]["value"] for row in comparison.tables["merit"]}
+    assert merit["Quantized student"] == merit["C simulation"] == merit["RTL simulation"] != merit["Teacher"]
+    assert comparison.rows("robustness", tagger="C simulation", variation="bit_flip")
+    assert comparison.taggers[3]["firmware"] == "../csim/firmware"
+    report = project / "build/report/report.html"
+    (link,) = re.findall(r'href="([^#"]+)"', report.read_text())
+    assert (report.parent / link).resolve() == (project / "build/comparison/comparison.html").resolve()
+
+
 def test_effective_bit_operations_agree_between_the_student_and_the_firmware_graph(project: Path) -> None:
     student = read_json(project / "build/distil/quantized/tagger.json")["quantization"]
     report = Report.load(project / "build/report/report.json")
@@ -92,11 +108,18 @@ def test_a_second_run_redoes_nothing_and_shows_the_same_table(
     captured = capsys.readouterr()
     assert captured.err.count("is up to date") == len(STAGES)
     assert "C simulation" in captured.out and str(project / "build/report/report.html") in captured.out
+    assert "within 1,000,000 LUT" in captured.out and str(project / "build/comparison/comparison.html") in captured.out
     after = {path: path.stat().st_mtime_ns for path in (project / "build").rglob("*") if path.is_file()}
     assert {path for path in before if before[path] != after.get(path)} <= {project / "build/.lock"}
 
 
 def test_status_shows_every_stage_fresh(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tagware.main(["status", str(project)]) == 0
+    assert capsys.readouterr().out.count("fresh") == len(STAGES)
+
+
+def test_the_testbench_of_a_project_can_be_run_in_its_place(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tagware.main(["csim", str(project / "build/csim/firmware")]) == 0
     assert tagware.main(["status", str(project)]) == 0
     assert capsys.readouterr().out.count("fresh") == len(STAGES)
 
@@ -182,7 +205,8 @@ def test_the_project_is_packaged_to_the_same_bytes_from_another_folder(
     with ZipFile(first) as archive:
         names = {name.partition("/")[2] for name in archive.namelist()}
         assert archive.namelist()[0].startswith(f"{project.name}-")
-    assert {"hls/firmware/tiny.cpp", "rtl/rtl/tiny.v", "emulator/library/emulator.cpp", "report.html"} <= names
+    assert {"hls/firmware/tiny.cpp", "rtl/rtl/tiny.v", "emulator/library/emulator.cpp"} <= names
+    assert {"report/report.html", "comparison/comparison.html", "comparison/comparison.json"} <= names
 
 
 def test_an_unfinished_project_is_not_packaged(

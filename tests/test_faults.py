@@ -31,9 +31,11 @@ compress:
   control: false
 hls: {name: tiny}
 synth: null
+compare: {n_replicas: 20, n_bins: 2, robustness: {n_jets: 300}}
 """
 KILLS = 20
 RESULTS = ("csim/firmware/firmware/**/*.*", "csim/firmware/vectors/*", "rtl/design/**/*.v", "cosim/*.npy")
+RESULTS += ("comparison/tables/*.csv", "comparison/plots/*")
 TIMES = ("created", "stage_seconds")
 
 

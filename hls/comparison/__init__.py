@@ -1,7 +1,7 @@
 """Comparison: any number of taggers on the same test jets, what each costs in hardware, and one page to decide on."""
 
 from hls.comparison.candidates import Candidate
-from hls.comparison.compare import compare
+from hls.comparison.compare import compare, compared
 from hls.comparison.comparison import Comparison
 from hls.comparison.config import Budget, CompareConfig, RobustnessConfig
 from hls.comparison.render import render_comparison
@@ -13,5 +13,6 @@ __all__ = [
     "Comparison",
     "RobustnessConfig",
     "compare",
+    "compared",
     "render_comparison",
 ]

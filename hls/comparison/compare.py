@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,28 @@ def compare(candidates: Sequence[Candidate], jets: Path, config: CompareConfig, 
         ToolNotFound, ToolFailed: a firmware project cannot be compiled here.
     """
     claim_folder(out)
+    comparison = compared(candidates, jets, config, out)
+    with replacing(out) as temporary:
+        temporary.mkdir(parents=True)
+        (temporary / OWNER_MARK).touch()
+        comparison.save(temporary)
+        render_comparison(temporary)
+    return comparison
+
+
+def compared(candidates: Sequence[Candidate], jets: Path, config: CompareConfig, beside: Path) -> Comparison:
+    """All that `compare` measures, nothing written; it names the candidates' files relative to the folder `beside`.
+
+    Raises:
+        ConfigError, DataError, InputError, LayoutError, ToolNotFound, ToolFailed: as `compare`.
+    """
     file = JetsFile(jets)
     scored = score(candidates, file, config.background)
     tables, merit = measure(scored, config)
-    comparison = Comparison.build(
+    return Comparison.build(
         versions=installed_versions(PACKAGES),
         jets=_jets_section(file, scored),
-        taggers=[dataclasses.asdict(candidate) for candidate in candidates],
+        taggers=[_tagger_section(candidate, beside) for candidate in candidates],
         config=dataclasses.asdict(config),
         tables={
             **tables,
@@ -54,12 +70,6 @@ def compare(candidates: Sequence[Candidate], jets: Path, config: CompareConfig, 
             **hardware(candidates, merit, config.budget),
         },
     )
-    with replacing(out) as temporary:
-        temporary.mkdir(parents=True)
-        (temporary / OWNER_MARK).touch()
-        comparison.save(temporary)
-        render_comparison(temporary)
-    return comparison
 
 
 def measure(scored: Scored, config: CompareConfig) -> tuple[Tables, Merit]:
@@ -74,6 +84,13 @@ def measure(scored: Scored, config: CompareConfig) -> tuple[Tables, Merit]:
     return {"merit": merit.table(), **tables}, merit
 
 
+def _tagger_section(candidate: Candidate, beside: Path) -> dict[str, Any]:
+    fields = dataclasses.asdict(candidate)
+    return {
+        name: os.path.relpath(value, beside) if isinstance(value, Path) else value for name, value in fields.items()
+    }
+
+
 def _jets_section(file: JetsFile, scored: Scored) -> dict[str, Any]:
     labels, weights = scored.scores.labels, scored.weights.astype(np.float64)
     counts = {
@@ -81,7 +98,7 @@ def _jets_section(file: JetsFile, scored: Scored) -> dict[str, Any]:
         for label, name in enumerate(file.classes)
     }
     return {
-        "file": str(file.path),
+        "file": file.path.name,
         "checksum": file.checksum,
         "provenance": file.provenance,
         "classes": counts,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hls.comparison.comparison import FILE
+from hls.comparison.render import PAGE
 from hls.cosim import CosimResult
 from hls.package.archive import PLAIN_NAME, write_archive
 from hls.package.card import model_card
@@ -21,6 +23,7 @@ from jets.errors import InputError, LayoutError
 from jets.files import existing_file, read_json
 
 CARD = "MODEL_CARD.md"
+REPORT, COMPARISON = "report/", "comparison/"
 REMEDY = "run the project again"
 
 
@@ -34,6 +37,7 @@ class Finished:
         firmware: folder of the simulated firmware project.
         student: folder of the quantized tagger.
         report, page: report.json and report.html.
+        comparison: folder of the project's comparison.
         design, cosim: folder of the RTL design, and the result of its simulation; None without RTL.
         places: folders of this machine, which no file may name.
     """
@@ -44,6 +48,7 @@ class Finished:
     student: Path
     report: Path
     page: Path
+    comparison: Path
     design: Path | None = None
     cosim: Path | None = None
     places: tuple[Path, ...] = ()
@@ -83,8 +88,10 @@ def _files(finished: Finished, project: Project, design: Design | None) -> Itera
         parts["rtl"] = {name: text.encode() for name, text in texts.items()}
     for part, files in parts.items():
         yield from ((f"{part}/{name}", content) for name, content in files.items())
-    for path in (finished.config, finished.report, finished.page):
-        yield path.name, existing_file(path, "part of the package", REMEDY).read_bytes()
+    compared = [finished.comparison / name for name in (FILE, PAGE)]
+    for place, paths in (("", [finished.config]), (REPORT, [finished.report, finished.page]), (COMPARISON, compared)):
+        for path in paths:
+            yield f"{place}{path.name}", existing_file(path, "part of the package", REMEDY).read_bytes()
 
 
 def _check_no_places(files: Mapping[str, bytes], places: Iterable[Path]) -> None:

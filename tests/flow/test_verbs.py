@@ -147,7 +147,7 @@ def test_status_lists_every_stage_of_a_new_project_as_missing(
     text = capsys.readouterr().out
     for stage in ("jets", "teacher", "teach", "distil", "control", "convert", "csim", "report"):
         assert stage in text
-    assert text.count("missing") == 11
+    assert text.count("missing") == 12
 
 
 def test_report_before_a_run_says_what_to_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

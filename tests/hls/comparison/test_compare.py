@@ -55,7 +55,7 @@ def test_a_comparison_is_read_as_it_was_written(made: Path, tmp_path: Path) -> N
     comparison = Comparison.load(made)
     comparison.save(tmp_path)
     assert (tmp_path / "comparison.json").read_text() == (made / "comparison.json").read_text()
-    assert comparison.names == ("teacher", "<csim>")
+    assert comparison.names == ("teacher", "<csim>") and comparison.taggers[1]["report"] == "../report.json"
     counts = comparison.jets["classes"]
     assert sum(counts[name]["n_test"] for name in counts) == comparison.jets["n_test"] > 500
     assert fill(CompareConfig, comparison.config, "comparison") == dataclasses.replace(QUICK, budget=Budget(lut=60_000))
@@ -96,7 +96,7 @@ def test_a_budget_that_nothing_keeps_is_said_with_the_nearest(made: Path, budget
 
     comparison = Comparison.load(made)
     merit = Merit({name: np.array([0.01, 0.011]) for name in comparison.names}, 100)
-    candidates = [Candidate("<csim>", report=Path(comparison.taggers[1]["report"]), design="hls")]
+    candidates = [Candidate("<csim>", report=made / comparison.taggers[1]["report"], design="hls")]
     tables = {**comparison.tables, **hardware(candidates, merit, budget)}
     changed = {**comparison.to_json(), "tables": tables, "config": {**comparison.config, "budget": vars(budget)}}
     changed.pop("layout")

@@ -34,12 +34,15 @@ def finish(folder: Path, sections: dict[str, Any], namespace: str | None = None)
     (folder / "project.yaml").write_text("jets: {sample: top_qcd}\n")
     (folder / "tagger.json").write_text(json.dumps(TAGGER))
     Report.build(**sections).save(folder / "report.json")
-    (folder / "report.html").write_text("<!doctype html><title>chain</title>\n")
+    (folder / "comparison").mkdir()
+    for name in ("report.html", "comparison/comparison.html"):
+        (folder / name).write_text("<!doctype html><title>chain</title>\n")
+    (folder / "comparison/comparison.json").write_text("{}\n")
     return finished(folder)
 
 
 def finished(folder: Path) -> Finished:
-    parts = {name: folder / name for name in ("firmware", "design")}
+    parts = {name: folder / name for name in ("firmware", "design", "comparison")}
     files = {"config": "project.yaml", "report": "report.json", "page": "report.html"}
     paths = {key: folder / name for key, name in files.items()}
     return Finished(name="chain", student=folder, places=(folder,), **parts, **paths)

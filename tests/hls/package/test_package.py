@@ -54,7 +54,9 @@ def test_no_file_names_an_absolute_path(archive: Path) -> None:
 def test_every_part_is_there_with_its_licence(archive: Path) -> None:
     files = contents(archive)
     parts = {"hls/firmware/chain.cpp", "hls/build_prj.tcl", "hls/csim/testbench.cpp", "hls/vectors/golden.txt"}
-    parts |= {"rtl/rtl/chain.v", "rtl/chain.xdc", "rtl/PORTS.md", "rtl/design.json", "report.json", "report.html"}
+    parts |= {"rtl/rtl/chain.v", "rtl/chain.xdc", "rtl/PORTS.md", "rtl/design.json"}
+    parts |= {f"report/report.{kind}" for kind in ("json", "html")}
+    parts |= {f"comparison/comparison.{kind}" for kind in ("json", "html")}
     parts |= {
         "emulator/library/emulator.cpp",
         "emulator/hls4ml/emulator.h",
@@ -113,6 +115,7 @@ def test_a_file_that_names_a_place_of_this_machine_is_refused(copy: Finished, tm
         ("design/PORTS.md", InputError, "RTL source"),
         ("report.json", InputError, "no such file"),
         ("report.html", InputError, "part of the package"),
+        ("comparison/comparison.html", InputError, "part of the package"),
         ("tagger.json", InputError, "no such file"),
         ("project.yaml", InputError, "part of the package"),
     ],

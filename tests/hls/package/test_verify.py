@@ -75,7 +75,9 @@ def test_a_golden_output_that_nobody_gives_fails_every_run_and_is_named(archive:
         assert f"{N_VECTORS} vectors, 1 differ" in check.found and "jet 0" in check.found
 
 
-@pytest.mark.parametrize("name", [VECTORS, WEIGHTS, NAME, "hls/vectors/inputs.txt", "report.json", "emulator/Makefile"])
+@pytest.mark.parametrize(
+    "name", [VECTORS, WEIGHTS, NAME, "hls/vectors/inputs.txt", "report/report.json", "emulator/Makefile"]
+)
 def test_a_flipped_bit_is_found_before_anything_runs_and_named(
     archive: Path, tmp_path: Path, no_runs: None, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
