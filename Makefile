@@ -1,6 +1,6 @@
 # make demo   everything from jets to a verified firmware project, with its report
 # make test   the quick tests          make test-long   the slow ones
-# make lint   what continuous integration lints
+# make lint   what continuous integration lints, the documentation's site among it (build/site)
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -24,6 +24,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run --Werror $(CPP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: setup
 	$(BIN)/ruff format .

@@ -57,10 +57,12 @@ def run_testbench(project: Project, vectors: Path | None = None) -> TestbenchRes
     """
     program = build_testbench(project)
     log = project.folder / BUILD / LOG
-    vectors = (vectors or project.folder / VECTORS).absolute()
-    done = execute([str(program.absolute()), str(vectors)], project.folder, log, SECONDS)
+    # Relative to the project, so that the log, too, is the same wherever the project lies.
+    command = [f"./{program.relative_to(project.folder)}", str(vectors.absolute()) if vectors else VECTORS]
+    done = execute(command, project.folder, log, SECONDS)
     if done.status == 2:
-        raise LayoutError(f"cannot be read by the testbench ({done.first_error()})", vectors, MAKE_VECTORS)
+        where = vectors or project.folder / VECTORS
+        raise LayoutError(f"cannot be read by the testbench ({done.first_error()})", where, MAKE_VECTORS)
     return parse_testbench(log.read_text(), done.status, done.seconds, log)
 
 

@@ -7,38 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-Momenta = Any  # (n_jets, n_constituents, 4): E, px, py, pz
+from tests.jets.readers import public_files
+from tests.jets.readers.public_files import Momenta
 
 
 @pytest.fixture
 def random_momenta() -> Callable[..., Momenta]:
-    """Makes jets of 1 to n_constituents massive particles around an axis, pT-ordered, zero where padded."""
-
-    def make(n: int, n_constituents: int, seed: int = 0) -> Momenta:
-        rng = np.random.default_rng(seed)
-        shape = (n, n_constituents)
-        mask = np.arange(n_constituents) < rng.integers(1, n_constituents + 1, n)[:, None]
-        pt = -np.sort(-rng.exponential(20, shape) - 0.5, axis=1)
-        eta = rng.normal(0, 1, (n, 1)) + rng.normal(0, 0.2, shape)
-        phi = rng.uniform(-np.pi, np.pi, (n, 1)) + rng.normal(0, 0.2, shape)
-        energy = np.sqrt((pt * np.cosh(eta)) ** 2 + 0.14**2)
-        return np.stack([energy, pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)], axis=-1) * mask[:, :, None]
-
-    return make
+    return public_files.random_momenta
 
 
 @pytest.fixture
-def top_tagging_table(random_momenta: Callable[..., Momenta]) -> Callable[..., pd.DataFrame]:
-    """Makes a table with the columns of the Top Tagging Reference Dataset."""
-
-    def make(n: int = 20, n_constituents: int = 200, seed: int = 0) -> pd.DataFrame:
-        momenta = random_momenta(n, n_constituents, seed).astype(np.float32)
-        names = [f"{axis}_{i}" for i in range(n_constituents) for axis in ("E", "PX", "PY", "PZ")]
-        truth = pd.DataFrame(np.zeros((n, 4), np.float32), columns=["truthE", "truthPX", "truthPY", "truthPZ"])
-        flags = pd.DataFrame({"ttv": np.zeros(n, int), "is_signal_new": np.arange(n) % 2})
-        return pd.concat([pd.DataFrame(momenta.reshape(n, -1), columns=names), truth, flags], axis=1)
-
-    return make
+def top_tagging_table() -> Callable[..., pd.DataFrame]:
+    return public_files.top_tagging_table
 
 
 PARTICLE_NAMES = (

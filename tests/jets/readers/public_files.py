@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
+import pandas as pd
 import pytest
 
 from jets.errors import TagwareError
 from jets.readers import ImportConfig, import_jets
+
+Momenta = Any  # (n_jets, n_constituents, 4): E, px, py, pz
 
 
 def save(path: Path, content: Mapping[str, Any]) -> Path:
@@ -34,3 +38,24 @@ def assert_refused(format: str, path: Path, kind: type[TagwareError], message: s
         import_jets(format, [path], path.parent / "jets.h5", ImportConfig(processes=1))
     assert str(path) in str(caught.value) and message in str(caught.value) and "\n" not in str(caught.value)
     assert list(path.parent.iterdir()) == [path]
+
+
+def random_momenta(n: int, n_constituents: int, seed: int = 0) -> Momenta:
+    """Jets of 1 to n_constituents massive particles around an axis, pT-ordered, zero where padded."""
+    rng = np.random.default_rng(seed)
+    shape = (n, n_constituents)
+    mask = np.arange(n_constituents) < rng.integers(1, n_constituents + 1, n)[:, None]
+    pt = -np.sort(-rng.exponential(20, shape) - 0.5, axis=1)
+    eta = rng.normal(0, 1, (n, 1)) + rng.normal(0, 0.2, shape)
+    phi = rng.uniform(-np.pi, np.pi, (n, 1)) + rng.normal(0, 0.2, shape)
+    energy = np.sqrt((pt * np.cosh(eta)) ** 2 + 0.14**2)
+    return np.stack([energy, pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)], axis=-1) * mask[:, :, None]
+
+
+def top_tagging_table(n: int = 20, n_constituents: int = 200, seed: int = 0) -> pd.DataFrame:
+    """A table with the columns of the Top Tagging Reference Dataset."""
+    momenta = random_momenta(n, n_constituents, seed).astype(np.float32)
+    names = [f"{axis}_{i}" for i in range(n_constituents) for axis in ("E", "PX", "PY", "PZ")]
+    truth = pd.DataFrame(np.zeros((n, 4), np.float32), columns=["truthE", "truthPX", "truthPY", "truthPZ"])
+    flags = pd.DataFrame({"ttv": np.zeros(n, int), "is_signal_new": np.arange(n) % 2})
+    return pd.concat([pd.DataFrame(momenta.reshape(n, -1), columns=names), truth, flags], axis=1)
