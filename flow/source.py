@@ -92,7 +92,7 @@ def count_jets(file: JetsFile) -> dict[str, dict[str, int]]:
     """
     counts = np.zeros((len(SPLITS), len(file.classes)), np.int64)
     for block in file.slices():
-        np.add.at(counts, (split_of(block.ids), block.labels), 1)
+        np.add.at(counts, (split_of(block.split_keys), block.labels), 1)
     for split, row in zip(SPLITS, counts, strict=True):
         for name, count in zip(file.classes, row, strict=True):
             if count == 0:

@@ -49,6 +49,11 @@ class Jets:
         high_level_features: names of the last axis of `high_level`.
         weights: (n_jets,) float32.
         provenance: where the jets come from (JSON-serialisable).
+        events: (n_jets,) uint64, the hard event that a jet is of: jets of one event are in one split. None where every
+            jet is on its own.
+        views: (n_jets,) int8, an index into `view_names`: in which of several simulations of one hard event a jet was
+            made. The views of a jet have consecutive ids (`hard_ids`). None where there was one.
+        view_names: names of the views, "nominal" first.
     """
 
     constituents: NDArray[np.float32]
@@ -62,6 +67,9 @@ class Jets:
     high_level_features: tuple[str, ...] = ()
     weights: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    events: NDArray[np.uint64] | None = None
+    views: NDArray[np.int8] | None = None
+    view_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.weights) == 0 and len(self) > 0:
@@ -72,11 +80,33 @@ class Jets:
 
     def __getitem__(self, which: slice | NDArray[Any]) -> Jets:
         """The jets that a slice, a boolean mask or an index array selects."""
-        return replace(
-            self,
-            **{name: getattr(self, name)[which] for name in PER_JET},
-            high_level=None if self.high_level is None else self.high_level[which],
-        )
+        return replace(self, **{name: getattr(self, name)[which] for name in _present(self)})
+
+    @property
+    def split_keys(self) -> NDArray[np.uint64]:
+        """(n_jets,) what decides the split of each jet: its event, or its own id where it is alone."""
+        return self.ids if self.events is None else self.events
+
+    @property
+    def hard_ids(self) -> NDArray[np.uint64]:
+        """(n_jets,) one number for all views of the jet of one hard parton, the id of its first view."""
+        return self.ids if self.views is None else self.ids - self.views.astype(np.uint64)
+
+    def view_rows(self, where: str | Path | None = None) -> NDArray[np.int64]:
+        """(n_partons, n_views) the rows of the views of each hard parton's jet, of those that are here in all.
+
+        Raises:
+            DataError: the jets were simulated once, or none is here in all views.
+        """
+        if self.views is None:
+            remedy = "simulate them with views, or import RS3L's as rs3l_views"
+            raise DataError("the jets have one view each", where, remedy)
+        order, n_views = np.lexsort((self.views, self.hard_ids)), len(self.view_names)
+        _, first, count = np.unique(self.hard_ids[order], return_index=True, return_counts=True)
+        rows: NDArray[np.int64] = order[first[count == n_views][:, None] + np.arange(n_views)]
+        if len(rows) == 0:
+            raise DataError(f"no jet is here in all {n_views} views", where, "keep the views of a jet together")
+        return rows
 
     def feature(self, name: str) -> NDArray[np.float32]:
         """One constituent feature, (n_jets, n_constituents).
@@ -111,23 +141,21 @@ class Jets:
         return self
 
     def split(self, name: str, fractions: Sequence[float] = SPLIT_FRACTIONS) -> Jets:
-        """The jets of one split, chosen by a hash of each jet's id."""
-        return self[split_of(self.ids, fractions) == _split_index(name)]
+        """The jets of one split, chosen by a hash of each jet's event, or of its id where it is alone."""
+        return self[split_of(self.split_keys, fractions) == _split_index(name)]
 
     def check(self, where: str | Path | None = None) -> Jets:
         """Return self if every jet can be used.
 
         Raises:
             DataError: no jets, arrays of different lengths, NaN or infinity, a negative pT or weight, a jet without
-                constituents, a padded place before one, constituents not in falling pT order, or a label outside
-                the classes.
+                constituents, a padded place before one, constituents not in falling pT order, or a label or a view
+                outside those that are named.
         """
         if len(self) == 0:
             raise DataError("there are no jets", where, "check the selection or the input files")
-        for name in (*PER_JET, "high_level"):
+        for name in _present(self):
             values = getattr(self, name)
-            if values is None:
-                continue
             if len(values) != len(self):
                 raise DataError(f"{len(values)} rows of {name} for {len(self)} jets", where, "give one row per jet")
             if not np.isfinite(values).all():
@@ -140,7 +168,8 @@ class Jets:
             ("no constituent", ~self.mask.any(axis=1)),
             ("constituents not in falling pT order", (self.mask[:, 1:] & (pt[:, 1:] > pt[:, :-1])).any(axis=1)),
             ("a negative weight", self.weights < 0),
-            (f"a label outside the {len(self.classes)} classes", ~np.isin(self.labels, np.arange(len(self.classes)))),
+            (f"a label outside the {len(self.classes)} classes", _outside(self.labels, self.classes)),
+            (f"a view outside the {len(self.view_names)} named", _outside(self.views, self.view_names)),
         ):
             if bad.any():
                 raise DataError(f"{complaint} in jet {int(bad.argmax())}", where, "repair or drop that jet")
@@ -149,6 +178,16 @@ class Jets:
 
 STORED_ROWS = 4096
 PER_JET = ("constituents", "mask", "kinematics", "labels", "ids", "weights")
+OPTIONAL = ("high_level", "events", "views")
+"""Also one row a jet, in files that have them."""
+
+
+def _present(jets: Jets) -> tuple[str, ...]:
+    return PER_JET + tuple(name for name in OPTIONAL if getattr(jets, name) is not None)
+
+
+def _outside(index: NDArray[Any] | None, names: Sequence[str]) -> NDArray[np.bool_]:
+    return np.zeros(1, bool) if index is None else ~np.isin(index, np.arange(len(names)))
 
 
 def concatenate(blocks: Sequence[Jets]) -> Jets:
@@ -162,15 +201,16 @@ def concatenate(blocks: Sequence[Jets]) -> Jets:
     first = blocks[0]
     for other in blocks[1:]:
         _check_same_layout(first, other)
-    names = PER_JET if first.high_level is None else (*PER_JET, "high_level")
-    return replace(first, **{name: np.concatenate([getattr(block, name) for block in blocks]) for name in names})
+    return replace(
+        first, **{name: np.concatenate([getattr(block, name) for block in blocks]) for name in _present(first)}
+    )
 
 
-def split_of(ids: NDArray[np.uint64], fractions: Sequence[float] = SPLIT_FRACTIONS) -> NDArray[np.int8]:
-    """The split (index into `SPLITS`) of each jet id, (n_jets,): a jet never moves when others are added.
+def split_of(keys: NDArray[np.uint64], fractions: Sequence[float] = SPLIT_FRACTIONS) -> NDArray[np.int8]:
+    """The split (index into `SPLITS`) of each of `Jets.split_keys`: a jet never moves when others are added.
 
-    The id is mixed with the finaliser of SplitMix64 (Steele et al., OOPSLA 2014, fig. 17), so that
-    consecutive ids fall independently.
+    The key is mixed with the finaliser of SplitMix64 (Steele et al., OOPSLA 2014, fig. 17), so that
+    consecutive keys fall independently.
 
     Raises:
         ConfigError: fractions that are not one per split or do not sum to 1.
@@ -178,7 +218,7 @@ def split_of(ids: NDArray[np.uint64], fractions: Sequence[float] = SPLIT_FRACTIO
     if len(fractions) != len(SPLITS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ConfigError(f"split fractions {list(fractions)} must be 3 and sum to 1", None, "use 0.6, 0.1, 0.3")
     with np.errstate(over="ignore"):
-        mixed = np.asarray(ids, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        mixed = np.asarray(keys, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         mixed ^= mixed >> np.uint64(31)
@@ -297,6 +337,7 @@ def _columns(jets: Jets) -> dict[str, NDArray[Any]]:
 
 STORED_AS = {
     "kinematics": np.float32, "labels": np.int16, "ids": np.uint64, "weights": np.float32, "high_level": np.float32,
+    "events": np.uint64, "views": np.int8,
 }  # fmt: skip
 
 
@@ -320,14 +361,15 @@ def _layout(jets: Jets) -> dict[str, Any]:
         "classes": list(jets.classes),
         "constituent_features": list(jets.constituent_features),
         "high_level_features": list(jets.high_level_features),
+        **({"views": list(jets.view_names)} if jets.view_names else {}),
     }
 
 
 def _check_same_layout(first: Jets, other: Jets, where: str | Path | None = None) -> None:
-    sizes = [(jets.mask.shape[1], jets.high_level is not None) for jets in (first, other)]
+    sizes = [(jets.mask.shape[1], _present(jets)) for jets in (first, other)]
     if _layout(first) != _layout(other) or sizes[0] != sizes[1]:
-        differing = [name for name, value in _layout(first).items() if _layout(other)[name] != value]
-        what = differing[0] if differing else "number of constituents or in having high-level features"
+        differing = [name for name, value in _layout(first).items() if _layout(other).get(name) != value]
+        what = differing[0] if differing else "number of constituents or in having high-level features, events or views"
         raise DataError(f"blocks of jets differ in {what}", where, "write them to separate files")
 
 
@@ -369,6 +411,7 @@ class JetsFile:
         self.classes = tuple(header["classes"])
         self.constituent_features = tuple(header["constituent_features"])
         self.high_level_features = tuple(header["high_level_features"])
+        self.view_names = tuple(header.get("views", ()))
         self.provenance: dict[str, Any] = header["provenance"]
         self.checksum: str = header["checksum"]
         self.n_jets = operator.index(header["n_jets"])
@@ -426,7 +469,7 @@ class JetsFile:
             columns = {
                 name: _stored(file, name, rows, kind)
                 for name, kind in kinds.items()
-                if name in file or name != "high_level"
+                if name in file or name not in OPTIONAL
             }
         except (KeyError, TypeError, ValueError) as error:
             raise LayoutError(f"is damaged ({error})", self.path, "make or copy it again") from None
@@ -448,6 +491,7 @@ class JetsFile:
             constituent_features=self.constituent_features,
             high_level_features=self.high_level_features,
             provenance=self.provenance,
+            view_names=self.view_names,
             **{name: columns[name] for name in STORED_AS if name in columns},
         )
 

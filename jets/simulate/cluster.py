@@ -66,16 +66,18 @@ def cluster(candidates: Candidates, n_events: int, radius: float, pt_min_gev: fl
 
 
 def matched(jets: Clustered, hard: Particles, n_events: int, distance: float) -> Array:
-    """(n_jets,) True for jets with a hard object of their event within `distance` in (eta, phi)."""
+    """(n_jets,) the row in `hard` of the nearest hard object of the jet's event in (eta, phi); -1 beyond `distance`."""
     per_event = np.bincount(hard.event, minlength=n_events)
     first = np.cumsum(per_event) - per_event
-    near = np.zeros(len(jets.event), bool)
+    nearest, smallest = np.full(len(jets.event), -1), np.full(len(jets.event), distance)
     eta, phi = hard.eta, hard.phi
     for k in range(int(per_event.max(initial=0))):
         has = per_event[jets.event] > k
         which = np.where(has, first[jets.event] + k, 0)
-        near |= has & (np.hypot(eta[which] - jets.eta, wrapped(phi[which] - jets.phi)) < distance)
-    return near
+        away = np.hypot(eta[which] - jets.eta, wrapped(phi[which] - jets.phi))
+        nearer = has & (away < smallest)
+        nearest[nearer], smallest[nearer] = which[nearer], away[nearer]
+    return nearest
 
 
 def constituents_of(

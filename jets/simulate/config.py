@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jets.errors import ConfigError
 from jets.simulate.detector import load_detector
-from jets.simulate.processes import PROCESSES
+from jets.simulate.processes import PROCESSES, VIEWS
 
 JETS_PER_CHUNK = 2000
 
@@ -17,7 +18,7 @@ class SimulateConfig:
 
     Attributes:
         classes: names of `jets.simulate.processes.PROCESSES`; their order gives the labels.
-        n_per_class: jets of each class.
+        n_per_class: jets of each class, in each of the views.
         pt_gev: the window of the jets' transverse momentum.
         eta_max: largest |eta| of a jet.
         jet_radius: R of the anti-kT algorithm.
@@ -29,9 +30,11 @@ class SimulateConfig:
         impact_parameters: store d0 and dz of tracks with their errors.
         high_level: store the 16 features of `jets.high_level`.
         energy_tev: proton-proton centre-of-mass energy.
+        views: names of `jets.simulate.processes.VIEWS`: every hard event is showered once more for each, after the
+            nominal shower, and jets that are found in all of them are stored in all of them.
 
     Raises:
-        ConfigError: an unknown class or detector, an empty window, or a number out of range.
+        ConfigError: an unknown class, view or detector, an empty window, or a number out of range.
     """
 
     classes: tuple[str, ...] = ("QCD", "top")
@@ -47,9 +50,13 @@ class SimulateConfig:
     impact_parameters: bool = False
     high_level: bool = False
     energy_tev: float = 13.0
+    views: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self._check_classes()
+        _check_names("class", self.classes, PROCESSES)
+        _check_names("view", self.views, VIEWS)
+        if not self.classes:
+            raise ConfigError("classes are []", None, f"known: {', '.join(PROCESSES)}")
         for name in ("n_per_class", "n_constituents"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, it must be at least 1", None, "correct it")
@@ -64,9 +71,15 @@ class SimulateConfig:
             raise ConfigError(f"seed is {self.seed}", None, "give zero or a positive integer")
         load_detector(self.detector)
 
-    def _check_classes(self) -> None:
-        for name in self.classes:
-            if name not in PROCESSES:
-                raise ConfigError(f"unknown class {name!r}", None, f"known classes: {', '.join(PROCESSES)}")
-        if not self.classes or len(set(self.classes)) < len(self.classes):
-            raise ConfigError(f"classes are {list(self.classes)}", None, "name each class once, and at least one")
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        """The views of each jet in their order; none where a hard event is showered once."""
+        return ("nominal", *self.views) if self.views else ()
+
+
+def _check_names(kind: str, names: tuple[str, ...], known: Mapping[str, object]) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"unknown {kind} {name!r}", None, f"known: {', '.join(known)}")
+        if names.count(name) > 1:
+            raise ConfigError(f"{name!r} is named twice among {list(names)}", None, f"name each {kind} once")

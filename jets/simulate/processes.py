@@ -51,6 +51,16 @@ PROCESSES: Mapping[str, Process] = {
 }
 
 
+VIEWS: Mapping[str, tuple[str, ...]] = {
+    "seed": (),
+    "fsr_down": ("TimeShower:renormMultFac=0.5",),
+    "fsr_up": ("TimeShower:renormMultFac=2.0",),
+    "vincia": ("PartonShowers:model=2", "Vincia:verbose=0"),
+}
+"""Settings of what a hard event may be showered with again: the same shower with other random numbers; the scale of
+final-state radiation times 1/√2 and √2 (the factor is that of its square); the Vincia shower of Pythia 8."""
+
+
 def spectrum_settings(process: Process, pt_gev: tuple[float, float], flatten: bool) -> list[str]:
     """The phase space that fills a window of jet pT.
 
@@ -66,20 +76,27 @@ def spectrum_settings(process: Process, pt_gev: tuple[float, float], flatten: bo
     return [*bias, f"PhaseSpace:pTHatMin={0.95 * low}", f"PhaseSpace:pTHatMax={1.08 * high}"]
 
 
-def start_pythia(name: str, settings: list[str], seed: int) -> Any:
+def start_pythia(name: str, settings: list[str], seed: int, hard_events: Any = None) -> Any:
     """A Pythia 8 generator that is ready to make events of one class.
+
+    With `hard_events`, an `LHAup`, it takes the hard process from there instead of making it.
 
     Raises:
         ToolNotFound: pythia8mc is not installed.
         ConfigError: Pythia refuses to start with these settings.
     """
     generator = import_simulation("pythia8mc").Pythia("", False)
+    if hard_events is None:
+        process = PROCESSES[name].settings
+    else:
+        process = ("Beams:frameType=5",)
+        generator.setLHAupPtr(hard_events)
     fixed = [
         "Print:quiet=on", "Next:numberCount=0", "Check:event=off", "Random:setSeed=on", f"Random:seed={seed}",
         # particles that would decay outside the tracker are left to the calorimeters
         "ParticleDecays:limitCylinder=on", "ParticleDecays:xyMax=300", "ParticleDecays:zMax=600",
     ]  # fmt: skip
-    accepted = all([generator.readString(line) for line in (*fixed, *PROCESSES[name].settings, *settings)])
+    accepted = all([generator.readString(line) for line in (*fixed, *process, *settings)])
     if not (accepted and generator.init()):
         raise ConfigError(f"Pythia cannot make jets of class {name!r} with these settings", None, "widen pt_gev")
     return generator

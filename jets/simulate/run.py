@@ -15,7 +15,8 @@ from tqdm import tqdm
 from jets.dataset import Jets, JetsFile, JetsWriter, concatenate, require_replaceable
 from jets.errors import InputError
 from jets.files import claim_folder, json_digest
-from jets.simulate.chunk import MATCH_DISTANCE, PT_BINS, simulate_chunk
+from jets.simulate.batch import MATCH_DISTANCE
+from jets.simulate.chunk import PT_BINS, simulate_chunk
 from jets.simulate.config import JETS_PER_CHUNK, SimulateConfig
 from jets.simulate.detector import load_detector
 from jets.simulation_packages import simulation_versions
@@ -93,7 +94,7 @@ def _is_whole(chunk: _Chunk) -> bool:
     try:
         file = JetsFile(chunk.path)
         file.verify()
-        return file.n_jets == chunk.n_jets
+        return file.n_jets == chunk.n_jets * max(1, len(chunk.config.view_names))
     except InputError:
         return False
 

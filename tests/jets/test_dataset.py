@@ -11,7 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from jets.dataset import FOUR_VECTOR, PER_JET, SPLITS, Jets, JetsFile, JetsWriter, concatenate, rows_of, split_of
+from jets.dataset import (
+    FOUR_VECTOR,
+    OPTIONAL,
+    PER_JET,
+    SPLITS,
+    Jets,
+    JetsFile,
+    JetsWriter,
+    concatenate,
+    rows_of,
+    split_of,
+)
 from jets.errors import ConfigError, DataError, InputError, LayoutError, StorageError, TagwareError
 
 MakeJets = Callable[..., Jets]
@@ -28,9 +39,10 @@ def assert_equal(a: Jets, b: Jets) -> None:
     for name in PER_JET:
         assert getattr(a, name).dtype == getattr(b, name).dtype
         assert np.array_equal(getattr(a, name), getattr(b, name)), name
-    assert (a.high_level is None) == (b.high_level is None)
-    assert a.high_level is None or np.array_equal(a.high_level, b.high_level)
-    for name in ("classes", "constituent_features", "high_level_features", "provenance"):
+    for name in OPTIONAL:
+        assert (getattr(a, name) is None) == (getattr(b, name) is None)
+        assert getattr(a, name) is None or np.array_equal(getattr(a, name), getattr(b, name))
+    for name in ("classes", "constituent_features", "high_level_features", "provenance", "view_names"):
         assert getattr(a, name) == getattr(b, name)
 
 
@@ -90,6 +102,31 @@ def test_every_jet_is_in_exactly_one_split(random_jets: MakeJets) -> None:
     assert sum(len(jets.split(name)) for name in SPLITS) == 500
     ids = np.concatenate([jets.split(name).ids for name in SPLITS])
     assert set(ids.tolist()) == set(jets.ids.tolist())
+
+
+def test_jets_of_one_event_are_in_one_split_and_views_of_a_jet_are_known(tmp_path: Path, random_jets: MakeJets) -> None:
+    events, names = np.repeat(np.arange(50, dtype=np.uint64), 4), ("nominal", "seed")
+    ids, views = np.arange(900, 1100, dtype=np.uint64), np.tile(np.array([0, 1], np.int8), 100)
+    jets = random_jets(200, ids=ids, events=events, views=views, view_names=names)
+    file = write(tmp_path / "jets.h5", jets)
+    file.verify()
+    again = file.read()
+    assert_equal(again, jets)
+    assert again.hard_ids.tolist() == (900 + 2 * (np.arange(200) // 2)).tolist()
+    mixed = again[np.random.default_rng(1).permutation(200)[:150]]
+    rows = mixed.view_rows()
+    assert (mixed.ids[rows] % 2 == [0, 1]).all() and (mixed.hard_ids[rows] == mixed.hard_ids[rows[:, :1]]).all()
+    assert len(rows) == (np.unique(mixed.hard_ids, return_counts=True)[1] == 2).sum() < 75
+    with pytest.raises(DataError, match="one view each; simulate them with views"):
+        replace(jets, views=None, view_names=()).view_rows()
+    with pytest.raises(DataError, match="no jet is here in all 2 views"):
+        jets[::2].view_rows()
+    found = [set((file.read(name).ids // 4).tolist()) for name in SPLITS]
+    assert sum(map(len, found)) == 50
+    alone = write(tmp_path / "alone.h5", replace(jets, events=None))
+    assert sum(len(set((alone.read(name).ids // 4).tolist())) for name in SPLITS) > 50
+    with pytest.raises(DataError, match="a view outside the 1 named in jet 1"):
+        replace(jets, view_names=("nominal",)).check()
 
 
 @given(hnp.arrays(np.uint64, st.integers(1, 50)), hnp.arrays(np.uint64, st.integers(0, 50)), st.randoms())
@@ -216,6 +253,8 @@ def test_a_folder_in_the_way_is_a_storage_error(tmp_path: Path) -> None:
             "high_level_features",
         ),
         ({"high_level": np.zeros((5, 0), np.float32)}, "high-level features"),
+        ({"events": np.zeros(5, np.uint64)}, "events"),
+        ({"view_names": ("nominal", "seed"), "views": np.zeros(5, np.int8)}, "views"),
         ({"constituents": np.ones((5, 9, 6), np.float32), "mask": np.ones((5, 9), bool)}, "number of constituents"),
     ],
 )

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-from jets.dataset import IDENTITIES, Jets, JetsFile, JetsWriter
+from jets.dataset import IDENTITIES, Jets, JetsFile, JetsWriter, split_of
 from jets.errors import ConfigError, InputError, LayoutError, StorageError, ToolFailed, ToolNotFound
 from jets.files import file_digest
 from jets.high_level import HIGH_LEVEL_FEATURES, high_level_features
@@ -132,6 +132,12 @@ def test_the_pt_spectrum_of_every_class_is_flat_in_the_window(jets: Jets) -> Non
         assert counts.tolist() == [2] * 10
 
 
+def test_both_jets_of_an_event_are_in_one_split(jets: Jets) -> None:
+    assert jets.events is not None and len(set(jets.events.tolist())) < len(jets)
+    for event in set(jets.events.tolist()):
+        assert len({int(split) for split in split_of(jets.split_keys[jets.events == event])}) == 1
+
+
 def test_every_jet_has_its_own_id(jets: Jets) -> None:
     assert len(set(jets.ids.tolist())) == len(jets) == 40
 
@@ -223,7 +229,9 @@ def test_multiple_interactions_add_constituents(tmp_path: Path) -> None:
     [
         ({"classes": ("q", "tau")}, "'tau'"),
         ({"classes": ()}, "classes"),
-        ({"classes": ("q", "q")}, "classes"),
+        ({"classes": ("q", "q")}, "'q' is named twice"),
+        ({"views": ("fsr_up", "fsr_up")}, "'fsr_up' is named twice"),
+        ({"views": ("herwig",)}, "unknown view 'herwig'"),
         ({"pt_gev": (1200.0, 800.0)}, "pt_gev"),
         ({"pt_gev": (10.0, 50.0)}, "pt_gev"),
         ({"n_per_class": 0}, "n_per_class"),

@@ -1,0 +1,76 @@
+"""Re-simulated jets: the views of one hard parton are of the same parton, and of another shower."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jets.dataset import SPLITS, Jets, JetsFile, JetsWriter
+from jets.features import wrapped
+from jets.simulate import SimulateConfig, chunk
+from jets.simulate.chunk import simulate_chunk
+
+CONFIG = SimulateConfig(classes=("g",), views=("fsr_down", "fsr_up"), pt_gev=(900.0, 1100.0))
+N_JETS = 60
+
+
+@cache
+def jets() -> Jets:
+    return simulate_chunk(CONFIG, "g", 0, N_JETS)
+
+
+def view(name: str) -> Jets:
+    return jets()[jets().view_rows()[:, jets().view_names.index(name)]]
+
+
+def test_each_hard_parton_has_a_jet_in_every_view_next_to_one_another() -> None:
+    assert jets().view_names == ("nominal", "fsr_down", "fsr_up") and len(jets()) == 3 * N_JETS
+    assert jets().view_rows().tolist() == np.arange(3 * N_JETS).reshape(-1, 3).tolist()
+    assert len(set(jets().ids.tolist())) == 3 * N_JETS
+    assert np.array_equal(jets().hard_ids, np.repeat(view("nominal").ids, 3))
+
+
+def test_the_views_of_a_jet_are_of_the_same_parton_but_of_other_showers() -> None:
+    nominal = view("nominal")
+    for name in CONFIG.views:
+        other = view(name)
+        away = np.hypot(other.jet("eta") - nominal.jet("eta"), wrapped(other.jet("phi") - nominal.jet("phi")))
+        assert np.median(away) < 0.2 and away.max() < 2 * 0.75 * CONFIG.jet_radius
+        mixed = np.hypot(away, wrapped(other.jet("phi") - np.roll(nominal.jet("phi"), 1)))
+        assert np.median(mixed) > 0.5
+        assert not set(other.jet("mass_gev").tolist()) & set(nominal.jet("mass_gev").tolist())
+
+
+def test_the_first_view_alone_is_selected_and_flat_in_pt() -> None:
+    counts, _ = np.histogram(view("nominal").jet("pt_gev"), np.linspace(900, 1100, 11))
+    assert counts.tolist() == [6] * 10
+    assert not (abs(view("fsr_up").jet("pt_gev") - 1000) < 100).all()
+
+
+def test_a_lower_scale_radiates_more() -> None:
+    more, less = (view(name).jet("n_constituents").astype(float) for name in CONFIG.views)
+    difference = more - less
+    assert difference.mean() > 2 * difference.std() / np.sqrt(N_JETS) > 0
+
+
+def test_the_same_chunk_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunk, "EVENTS_PER_BATCH", (12, 12))
+    config = replace(CONFIG, views=("seed",), flatten_pt=False)
+    first, again = (simulate_chunk(config, "g", 3, 5) for _ in range(2))
+    assert np.array_equal(first.constituents, again.constituents) and np.array_equal(first.ids, again.ids)
+    assert not np.array_equal(first.constituents, simulate_chunk(config, "g", 4, 5).constituents)
+
+
+def test_all_views_of_a_hard_event_are_in_one_split(tmp_path: Path) -> None:
+    with JetsWriter(tmp_path / "jets.h5") as writer:
+        writer.append(jets())
+    file = JetsFile(tmp_path / "jets.h5")
+    file.verify()
+    splits = [file.read(name) for name in SPLITS]
+    assert sum(map(len, splits)) == len(jets()) and file.view_names == jets().view_names
+    events = [set(part.events.tolist()) for part in splits if part.events is not None]
+    assert len(events) == 3 and len(set.union(*events)) == sum(map(len, events)) < N_JETS
