@@ -76,11 +76,13 @@ class Pretraining:
         objectives: (options) -> what is trained one after the other, by name: (network, n_classes) -> its objective,
             whose parameters are the network's own and those that only pre-training needs.
         trains_head: whether the network's head has learnt something too.
+        by_view: whether its batches hold jets in all their views: the network's inputs then have a second axis.
     """
 
     options_class: type[Any]
     objectives: Callable[[Any], Mapping[str, Callable[[Any, int], Any]]]
     trains_head: bool = False
+    by_view: bool = False
 
 
 def architecture(name: str) -> Architecture:
@@ -190,6 +192,21 @@ def _omnijet() -> Architecture:
     )
 
 
+def _rs3l() -> Architecture:
+    from models.teachers import rs3l as module
+
+    return Architecture(
+        "rs3l",
+        "torch",
+        module.Rs3lConfig,
+        module.Rs3l,
+        module.rs3l_inputs,
+        _fixed_scaling,
+        _presets(module.Rs3lConfig),
+        Pretraining(module.Rs3lPretraining, module.rs3l_objectives, by_view=True),
+    )
+
+
 def _presets(config_class: Any) -> dict[str, Callable[[], Any]]:
     """The defaults are the tiny sizes."""
     return {"tiny": config_class, "published": config_class.published}
@@ -255,6 +272,7 @@ _ARCHITECTURES: Mapping[str, Callable[[], Architecture]] = {
     "omnilearned": _omnilearned,
     "masked_particle": _masked_particle,
     "omnijet": _omnijet,
+    "rs3l": _rs3l,
     "gru": partial(_recurrent_reference, "gru"),
     "lstm": partial(_recurrent_reference, "lstm"),
     "recurrent_student": _recurrent_student,

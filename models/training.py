@@ -124,6 +124,12 @@ class _Run:
     start: Tagger | None
 
     @property
+    def by_view(self) -> bool:
+        """Whether what is asked of a jet needs all its views."""
+        asked = self.design.pretraining if isinstance(self.config, PretrainConfig) else None
+        return asked is not None and asked.by_view
+
+    @property
     def record(self) -> dict[str, Any]:
         """JSON-serialisable; `start` by its weights."""
         return {
@@ -222,8 +228,10 @@ def _meet() -> None:
 def _read_split(run: _Run, split: str) -> Jets:
     jets = run.source.read(split)
     if split == "train" and run.config.max_jets is not None and run.config.max_jets < len(jets):
-        chosen = np.random.default_rng(run.config.seed).permutation(len(jets))[: run.config.max_jets]
-        jets = jets[np.sort(chosen)]
+        rows = jets.view_rows() if run.by_view else np.arange(len(jets))[:, None]
+        n_drawn = max(1, run.config.max_jets // rows.shape[1])
+        chosen = np.random.default_rng(run.config.seed).permutation(len(rows))[:n_drawn]
+        jets = jets[np.sort(rows[chosen].ravel())]
     return jets.require_classes(f"{run.source.path} (split {split!r})")
 
 
@@ -267,7 +275,7 @@ def _fit_all(run: _Run, tagger: Tagger, splits: dict[str, Jets], objectives: Obj
     """The network with the weights of the best epoch of each objective in turn."""
     import torch
 
-    data = _tensors(run.design, tagger, splits["train"]), _tensors(run.design, tagger, splits["validation"])
+    data = _tensors(run, tagger, splits["train"]), _tensors(run, tagger, splits["validation"])
     with torch.random.fork_rng():
         torch.manual_seed(run.config.seed)
         network = run.design.build(tagger.config, tagger.n_outputs)
@@ -309,10 +317,15 @@ def _take_over(network: Any, start: Any, with_output: bool) -> None:
     network.load_state_dict(network.state_dict() | taken)
 
 
-def _tensors(design: Architecture, tagger: Tagger, jets: Jets) -> JetTensors:
+def _tensors(run: _Run, tagger: Tagger, jets: Jets) -> JetTensors:
     from models.lightning_loop import JetTensors
 
-    return JetTensors(design.inputs(jets, tagger.config, tagger.scaling), jets.labels, jets.weights)
+    arrays = run.design.inputs(jets, tagger.config, tagger.scaling)
+    if not run.by_view:
+        return JetTensors(arrays, jets.labels, jets.weights)
+    rows = jets.view_rows()
+    stacked = {name: values[rows] for name, values in arrays.items()}
+    return JetTensors(stacked, jets.labels[rows[:, 0]], jets.weights[rows[:, 0]])
 
 
 def _provenance(run: _Run, splits: dict[str, Jets], checkpoints: Path) -> dict[str, Any]:
