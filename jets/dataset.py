@@ -206,6 +206,16 @@ def concatenate(blocks: Sequence[Jets]) -> Jets:
     )
 
 
+def in_turn(views: Sequence[Jets]) -> Jets:
+    """The views of each jet one after the other, from blocks of one view each with the same jets in the same order."""
+    together = concatenate(views)
+    if len(views) == 1:
+        return together
+    order = np.arange(len(together)).reshape(len(views), -1).T.ravel()
+    numbers = np.repeat(np.arange(len(views), dtype=np.int8), len(views[0]))
+    return replace(together, views=numbers)[order]
+
+
 def split_of(keys: NDArray[np.uint64], fractions: Sequence[float] = SPLIT_FRACTIONS) -> NDArray[np.int8]:
     """The split (index into `SPLITS`) of each of `Jets.split_keys`: a jet never moves when others are added.
 

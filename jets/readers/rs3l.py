@@ -1,8 +1,9 @@
-"""RS3L: jets of one hard parton in five simulations of its shower; each of the views is a format of its own."""
+"""RS3L: jets of one hard parton in five simulations of its shower; each view is a format, and all of them are one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from jets.dataset import Jets
+from jets.dataset import Jets, in_turn
 from jets.errors import LayoutError
 from jets.hdf5 import open_hdf5
 from jets.readers.momenta import Constituents, Rows, constituents_of_padded, identities, jets_from_momenta, spans
@@ -24,6 +25,7 @@ CLASSES = ("q", "c", "b", "H_bb", "g_qq", "g_cc", "g_bb", "g_gg", "W_qq", "Z_qq"
 """Their numbers in the files begin at 1."""
 VIEWS = ("rs3l", "rs3l_seed", "rs3l_fsr_down", "rs3l_fsr_up", "rs3l_herwig")
 """Pythia 8; with another seed; with the scale of final-state radiation times 1/√2 and √2; Herwig 7."""
+VIEW_NAMES = ("nominal", "seed", "fsr_down", "fsr_up", "herwig")
 JETS, CANDIDATES = "singletons", "jet_pflow_cands"
 JET_TYPE = 0
 PT, ETA, PHI, ENERGY, CHARGE, CODE, D0, DZ = 0, 2, 3, 5, 7, 8, 9, 10
@@ -61,6 +63,24 @@ def read(view: int, path: Path, rows: range, size: int) -> Iterator[Jets]:
             yield jets_from_momenta(_momenta(values), kinds.astype(int) - 1, CLASSES, place, values.shape[2])
 
 
+def count_views(path: Path) -> int:
+    """The number of jets in a file, each view counted; LayoutError as for the last of them."""
+    return len(VIEW_NAMES) * count(len(VIEW_NAMES) - 1, path)
+
+
+def read_views(path: Path, rows: range, size: int) -> Iterator[Jets]:
+    """Some rows of a file where the views of each jet follow one another, with consecutive ids; else as `read`."""
+    n_views = len(VIEW_NAMES)
+    for span in spans(rows, size):
+        jets = range(span.start // n_views, -(-span.stop // n_views))
+        views = [next(read(view, path, jets, len(jets))) for view in range(n_views)]
+        block = in_turn([replace(view, view_names=VIEW_NAMES) for view in views])
+        first = n_views * jets.start
+        ids = Rows(path, CANDIDATES, first).ids(len(block))
+        block = replace(block, ids=ids)
+        yield replace(block, events=block.hard_ids)[span.start - first : span.stop - first]
+
+
 def _momenta(values: Array) -> Constituents:
     pt, eta, phi, energy = (values[:, place] for place in (PT, ETA, PHI, ENERGY))
     there = pt > 0
@@ -84,4 +104,4 @@ REFERENCE = "Harris, Kagan, Krupa, Maier, Woodward, RS3L, doi:10.5281/zenodo.106
 READERS = {
     name: Reader(partial(count, view), partial(read, view), CLASSES, REFERENCE, every_class=False)
     for view, name in enumerate(VIEWS)
-}
+} | {"rs3l_views": Reader(count_views, read_views, CLASSES, REFERENCE, every_class=False)}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jets.dataset import Jets, concatenate
+from jets.dataset import Jets, concatenate, in_turn
 from jets.errors import ConfigError
 from jets.simulate.batch import Reconstruction, event_record
 from jets.simulate.config import SimulateConfig
@@ -42,7 +42,7 @@ def simulate_chunk(config: SimulateConfig, name: str, chunk: int, n_jets: int) -
         batch = quota.batch_size(n_events)
         views = source.make(batch)
         kept = quota.take(views[0].jet("pt_gev"))
-        block = _in_turn([view[kept].resized(config.n_constituents) for view in views])
+        block = in_turn([view[kept].resized(config.n_constituents) for view in views])
         assert block.events is not None
         blocks.append(replace(block, events=first_id + np.uint64(n_events) + block.events))
         n_events += batch
@@ -79,16 +79,6 @@ class _Simulation:
         partons = PROCESSES[self._reconstruction.name].partons
         hard = particles[outgoing & np.isin(np.abs(particles.pdg_id), partons)]
         return [self._reconstruction.jets(particles, n_made, hard, self._generator.particleData)[0]]
-
-
-def _in_turn(views: list[Jets]) -> Jets:
-    """The views of each jet one after the other."""
-    together = concatenate(views)
-    if len(views) == 1:
-        return together
-    order = np.arange(len(together)).reshape(len(views), -1).T.ravel()
-    numbers = np.repeat(np.arange(len(views), dtype=np.int8), len(views[0]))
-    return replace(together, views=numbers)[order]
 
 
 def _too_many_events(n_events: int, n_jets: int) -> bool:

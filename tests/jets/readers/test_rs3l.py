@@ -63,6 +63,22 @@ def test_each_view_holds_its_own_candidates_under_the_same_ids(
     assert np.array_equal(jets.ids, read(path).ids) and len(set(jets.ids.tolist())) == 20
 
 
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_all_views_follow_one_another_in_one_split_wherever_blocks_begin(
+    tmp_path: Path, arrays: Arrays, size: int
+) -> None:
+    path = save(tmp_path / "rs3l_0.h5", arrays)
+    reader = READERS["rs3l_views"]
+    jets = concatenate(list(reader.read(path, range(3, 98), size))).check()
+    assert reader.count(path) == 100 and jets.view_names == rs3l.VIEW_NAMES
+    rows = jets.view_rows()
+    assert len(rows) == 18 and jets.events is not None and np.array_equal(jets.events, jets.hard_ids)
+    for view, name in enumerate(rs3l.VIEWS):
+        alone = read(path, name)[1:19]
+        assert np.array_equal(jets[rows[:, view]].constituents, alone.constituents)
+        assert np.array_equal(jets[rows[:, view]].labels, alone.labels)
+
+
 def test_types_that_occur_are_the_classes(tmp_path: Path, arrays: Arrays) -> None:
     path = save(tmp_path / "rs3l_0.h5", arrays)
     file = JetsFile(import_jets("rs3l", [path], tmp_path / "jets.h5", ONE))
