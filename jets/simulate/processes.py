@@ -55,7 +55,7 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     "seed": (),
     "fsr_down": ("TimeShower:renormMultFac=0.5",),
     "fsr_up": ("TimeShower:renormMultFac=2.0",),
-    "vincia": ("PartonShowers:model=2", "Vincia:verbose=0"),
+    "vincia": ("PartonShowers:model=2", "Print:verbosity=0"),
 }
 """Settings of what a hard event may be showered with again: the same shower with other random numbers; the scale of
 final-state radiation times 1/√2 and √2 (the factor is that of its square); the Vincia shower of Pythia 8."""

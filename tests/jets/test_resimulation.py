@@ -13,6 +13,7 @@ from jets.dataset import SPLITS, Jets, JetsFile, JetsWriter
 from jets.features import wrapped
 from jets.simulate import SimulateConfig, chunk
 from jets.simulate.chunk import simulate_chunk
+from jets.simulate.processes import VIEWS, start_pythia
 
 CONFIG = SimulateConfig(classes=("g",), views=("fsr_down", "fsr_up"), pt_gev=(900.0, 1100.0))
 N_JETS = 60
@@ -63,6 +64,12 @@ def test_the_same_chunk_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     first, again = (simulate_chunk(config, "g", 3, 5) for _ in range(2))
     assert np.array_equal(first.constituents, again.constituents) and np.array_equal(first.ids, again.ids)
     assert not np.array_equal(first.constituents, simulate_chunk(config, "g", 4, 5).constituents)
+
+
+def test_every_view_has_settings_that_pythia_knows(capfd: pytest.CaptureFixture[str]) -> None:
+    for settings in VIEWS.values():
+        start_pythia("g", [*settings, "PartonLevel:all=off"], seed=1)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_all_views_of_a_hard_event_are_in_one_split(tmp_path: Path) -> None:
