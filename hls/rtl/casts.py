@@ -13,7 +13,6 @@ from hls.fixed_point import FixedType
 from jets.errors import InputError
 
 ALKAID_ROUNDINGS = ("TRN", "RND")
-ALKAID_OVERFLOWS = ("WRAP", "SAT", "SAT_SYM")
 """The modes that are alkaid's own; its RND_CONV (0.8.2) is wrong where adding a half coarsens the grid of a value."""
 
 LOST_BITS = 62
@@ -22,11 +21,11 @@ CONSTANT_BITS = 24
 """alkaid (0.8.2) takes constants in single precision, and makes others of them without a word."""
 
 
-def new_values(shape: int | tuple[int, ...], fixed: FixedType) -> Any:
-    """Independent values of a type: the inputs of a trace."""
+def new_values(shape: int | tuple[int, ...], fixed: FixedType, latency: float = 0.0) -> Any:
+    """Independent values of a type: the inputs of a trace, which arrive after so many of alkaid's adders."""
     from alkaid.trace import FVArray
 
-    return FVArray.from_kif(*(np.full(shape, bits) for bits in _sign_integer_fraction(fixed)))
+    return FVArray.from_kif(*(np.full(shape, bits) for bits in _sign_integer_fraction(fixed)), latency=latency)
 
 
 def cast(values: Any, fixed: FixedType) -> Any:
@@ -43,20 +42,10 @@ def cast_one(value: Any, fixed: FixedType) -> Any:
     bits = _sign_integer_fraction(fixed)
     if int(value.kif[2]) - fixed.fraction_bits > LOST_BITS:
         raise InputError(f"a cast to {fixed} that loses more than {LOST_BITS} bits", "hls4ml graph", "use closer types")
-    value = apart(value, fixed.fraction_bits + 1)
-    saturates = fixed.overflow != "WRAP"
-    if fixed.rounding in ALKAID_ROUNDINGS and (not saturates or _alkaid_saturates(fixed)):
-        return value.quantize(*bits, fixed.overflow, fixed.rounding)
-    rounded = _rounded(value, fixed)
+    rounded = _rounded(apart(value, fixed.fraction_bits + 1), fixed)
     if fixed.minimum <= rounded.low and rounded.high <= fixed.maximum:
         return rounded
-    if not saturates or _alkaid_saturates(fixed):
-        return rounded.quantize(*bits, fixed.overflow)
-    return _saturated(rounded, fixed)
-
-
-def _alkaid_saturates(fixed: FixedType) -> bool:
-    return fixed.overflow in ALKAID_OVERFLOWS and fixed.width <= CONSTANT_BITS
+    return rounded.quantize(*bits) if fixed.overflow == "WRAP" else _saturated(rounded, fixed)
 
 
 def apart(value: Any, fraction_bits: int) -> Any:
@@ -96,19 +85,22 @@ def _rounds_up(value: Any, rounding: str, bits: int, finest: int) -> Any:
 
 
 def _saturated(rounded: Any, fixed: FixedType) -> Any:
-    """A value on the type's grid, saturated or set to zero where it leaves the type's range, without wide constants."""
+    """A value on the type's grid, saturated or set to zero where it leaves the type's range.
+
+    Without a comparison: it is in range where the bits above those of the type are all like its sign.
+    """
     sign, integer, bits = _sign_integer_fraction(fixed)
-    excess = rounded.quantize(1, max(int(rounded.kif[1]), integer) + 1, -integer)
-    over = at_least(excess, 2.0**integer)
-    under = at_least(excess, -sign * 2.0**integer) ^ 1.0
+    above = rounded.quantize(1, max(int(rounded.kif[1]), integer) + 1, -integer)
+    below_zero, inside = negative(above), above.unary_bit_op("any") ^ 1.0
+    if sign and above.low < 0 and above.step == 2.0**integer:
+        inside = inside | above.unary_bit_op("all")
     kept = rounded.quantize(sign, integer, bits)
     if fixed.overflow == "SAT_ZERO":
-        return choose(over | under, 0.0, kept)
-    if over.low == 1.0:
+        return choose(inside, kept, 0.0)
+    if inside.high == below_zero.high == 0.0:
         return constant(fixed.maximum, rounded)
-    ones = (over * -fixed.step).quantize(0, integer, bits)
-    lowest = -(2.0**integer) * sign
-    saturated = choose(under, lowest, choose(over, ones, kept))
+    ones = ((inside ^ 1.0) * -fixed.step).quantize(0, integer, bits)
+    saturated = choose(inside, kept, choose(below_zero, -(2.0**integer) * sign, ones))
     if fixed.overflow == "SAT" or not sign:
         return saturated
     above_lowest = saturated.quantize(0, integer, bits).unary_bit_op("any") | (saturated.is_negative() ^ 1.0)

@@ -9,8 +9,8 @@ from jets.errors import ConfigError
 
 LANGUAGES = ("verilog", "vhdl")
 INTERFACES = ("handshake", "axi4stream")
-NS_PER_DELAY = 1.0
-"""Nanoseconds that one unit of alkaid's delay model (about one adder with its routing) is taken for."""
+LOGIC_SHARE = 0.9
+"""Of the clock period for the logic between two registers; the rest is the registers' and that of longer nets."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class RtlConfig:
         interleave: jets at once in one cell's pipeline, at most its stages.
         cell_stages, projection_stages: registers in a recurrent cell and in the part that depends on its input alone;
             None derives them from `stage_delay`.
-        stage_delay: the longest path between registers in units of alkaid's delay model; None: what fits the clock.
+        stage_delay: the longest path between registers in nanoseconds (`hls.rtl.emit.delays`); None: what fits the
+            clock.
         clock_ns: the clock period that the constraints ask for.
         part: the FPGA.
     """
@@ -52,5 +53,5 @@ class RtlConfig:
 
     @property
     def longest_path(self) -> float:
-        """Units of alkaid's delay model between two registers."""
-        return self.stage_delay or self.clock_ns / NS_PER_DELAY
+        """Nanoseconds between two registers."""
+        return self.stage_delay or LOGIC_SHARE * self.clock_ns

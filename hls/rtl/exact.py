@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 
 from hls.fixed_point import FixedType
 from hls.rtl.casts import array, cast, each
-from hls.rtl.products import matrix_product
+from hls.rtl.products import times
 from hls.rtl.refusal import fixed_type, offsets, result_type, weights
 from hls.rtl.tables import function_of
 
@@ -18,17 +20,23 @@ def exact_gru(node: Any, data: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
     """The new state (n_units,) of an ExactGRU for the data (n_in,) and its state; gates are ordered z, r, g."""
     (hidden,) = states
     n = len(hidden)
-    projected = _projection(node, data)
-    matrix = weights(node, "recurrent_weight")
-    gates = projected[: 2 * n] + _recurrence(node, hidden, matrix[:, : 2 * n])
-    update, reset = _gate(node, "update", gates[:n]), _gate(node, "reset", gates[n:])
-    if node.get_attr("reset_after"):
-        recurrent = _recurrence(node, hidden, matrix[:, 2 * n :], offsets(node, "recurrent_bias").ravel())
-        remembered = reset * _cast(node, "recurrent_sum", recurrent)
+    projected = _projection(node, data, ("update", "reset", "candidate"))
+    kernel = weights(node, "recurrent_weight")
+    reset_after = bool(node.get_attr("reset_after"))
+    bias = np.zeros(2 * n)
+    if reset_after:
+        bias = np.concatenate([bias, offsets(node, "recurrent_bias").ravel() + _half(_type(node, "recurrent_sum"))])
+    sums = _joined(projected[: 2 * n], hidden, kernel[:, : len(bias)]) + bias
+    update, reset = _gate(node, "update", sums[:n]), _gate(node, "reset", sums[n : 2 * n])
+    if reset_after:
+        argument = projected[2 * n :] + reset * _floored(sums[2 * n :], _type(node, "recurrent_sum"))
     else:
-        remembered = _recurrence(node, _cast(node, "reset_state", reset * hidden), matrix[:, 2 * n :])
-    candidate = _gate(node, "candidate", projected[2 * n :] + remembered)
-    state = cast(candidate + update * (hidden - candidate), result_type(node))
+        remembered = cast(reset * hidden, _type(node, "reset_state"))
+        argument = _joined(projected[2 * n :], remembered, kernel[:, 2 * n :])
+    candidate = _gate(node, "candidate", argument)
+    kind = result_type(node)
+    raised = _gate(node, "candidate", argument, _half(kind))
+    state = _floored(raised + update * (hidden - candidate), kind)
     return _unless_padding(node, data, (state,), states)
 
 
@@ -36,14 +44,15 @@ def exact_lstm(node: Any, data: Any, states: tuple[Any, ...]) -> tuple[Any, ...]
     """The new hidden and cell state of an ExactLSTM; gates are ordered enter, forget, candidate, leave."""
     hidden, cell = states
     n = len(hidden)
-    sums = _projection(node, data) + _recurrence(node, hidden, weights(node, "recurrent_weight"))
+    roles = ("enter", "forget", "candidate", "leave")
+    sums = _joined(_projection(node, data, roles), hidden, weights(node, "recurrent_weight"))
     enter, forget, candidate, leave = (
-        _gate(node, role, sums[place * n : (place + 1) * n])
-        for place, role in enumerate(("enter", "forget", "candidate", "leave"))
+        _gate(node, role, sums[place * n : (place + 1) * n]) for place, role in enumerate(roles)
     )
     kept = forget * cell + enter * candidate
-    state = cast(leave * _gate(node, "squashed", kept), result_type(node))
-    return _unless_padding(node, data, (state, _cast(node, "cell_state", kept)), states)
+    squashed = _gate(node, "squashed", kept + _half(_type(node, "squashed_sum")))
+    state = cast(leave * squashed, result_type(node))
+    return _unless_padding(node, data, (state, cast(kept, _type(node, "cell_state"))), states)
 
 
 def exact_state_types(node: Any) -> tuple[FixedType, ...]:
@@ -55,28 +64,40 @@ def _type(node: Any, role: str) -> FixedType:
     return fixed_type(node, role, node.types[f"{role}_t"].precision)
 
 
-def _cast(node: Any, role: str, values: Any) -> Any:
-    return cast(values, _type(node, role))
+def _half(kind: FixedType) -> float:
+    """What a cast to a type adds before it rounds down."""
+    return kind.step / 2 if kind.rounding == "RND" else 0.0
 
 
-def _projection(node: Any, data: Any) -> Any:
-    """W x + b of all gates; its type holds every bit, so that the cast to it is none."""
-    return matrix_product(data, weights(node, "weight"), offsets(node, "bias").ravel(), _type(node, "projection"))
+def _floored(values: Any, kind: FixedType) -> Any:
+    """The cast of values that hold its `_half` already."""
+    return cast(values, replace(kind, rounding="TRN") if kind.rounding == "RND" else kind)
 
 
-def _recurrence(node: Any, hidden: Any, matrix: Any, bias: Any | None = None) -> Any:
-    start = np.zeros(matrix.shape[1]) if bias is None else bias
-    return matrix_product(hidden, matrix, start, _type(node, "recurrence"))
+def _projection(node: Any, data: Any, gates: Sequence[str]) -> Any:
+    """W x + b of all gates, and the half step that the cast of each gate's sum adds, which then costs no adder."""
+    bias = offsets(node, "bias").ravel()
+    halves = np.repeat([_half(_type(node, f"{gate}_sum")) for gate in gates], len(bias) // len(gates))
+    return times(data, weights(node, "weight")) + (bias + halves)
 
 
-def _gate(node: Any, role: str, sums: Any) -> Any:
-    """The table of a gate, read at the bits of its argument's codes."""
-    kind, entries = _type(node, f"{role}_sum"), weights(node, role).ravel()
+def _joined(projected: Any, values: Any, matrix: Any) -> Any:
+    """What was projected, plus values (n_in,) times constants (n_in, n_out) where it is shorter, as one product.
+
+    One product is one tree of adders, in which what was projected is a leaf.
+    """
+    leaves = np.eye(len(projected), matrix.shape[1])
+    return times(np.concatenate([projected, values]), np.concatenate([leaves, matrix]))
+
+
+def _gate(node: Any, role: str, sums: Any, offset: float = 0.0) -> Any:
+    """The table of a gate plus an offset, read at the bits of its argument's codes; sums hold the half step."""
+    kind, entries = _type(node, f"{role}_sum"), weights(node, role).ravel() + offset
 
     def entry(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(entries[np.rint(values / kind.step).astype(np.int64) % len(entries)])
 
-    return each(cast(sums, kind), lambda value: function_of(value, entry))
+    return each(_floored(sums, kind), lambda value: function_of(value, entry))
 
 
 def _unless_padding(node: Any, data: Any, new: tuple[Any, ...], old: tuple[Any, ...]) -> tuple[Any, ...]:

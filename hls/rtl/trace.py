@@ -16,6 +16,8 @@ from hls.rtl.recurrent import CELLS
 from hls.rtl.refusal import fixed_type, input_type, refuse, result_type
 from jets.errors import InputError, ToolNotFound
 
+LATE = 100.0
+"""When states arrive, in alkaid's adders: its solver then adds what is made of the data alone before them."""
 EXACT_BITS = 53
 """alkaid keeps its intervals, and gives its results, in double precision."""
 
@@ -134,7 +136,7 @@ def _recurrence(nodes: Sequence[Any]) -> Recurrence:
         cell = CELLS[node.class_name]
         cell.check(node)
         n_units = int(node.get_attr("n_out"))
-        before.append(tuple(new_values(n_units, fixed) for fixed in cell.state_types(node)))
+        before.append(tuple(new_values(n_units, fixed, LATE) for fixed in cell.state_types(node)))
         after.append(cell.step(node, values, before[-1]))
     old, new = (np.concatenate(_hidden_first(states)) for states in (before, after))
     n_units = sum(len(states[0]) for states in before)

@@ -40,16 +40,15 @@ class Language:
         return str(self._environment.get_template(template + ".j2").render(content))
 
     def sources(self) -> dict[str, str]:
-        """Our modules that every design uses, and alkaid's operators as the installed package has them, by name."""
+        """Our modules that every design uses, and alkaid's other operators as it is installed, by name."""
         import alkaid.codegen.rtl as generators
 
         operators = Path(generators.__file__).parent / self.name / "source"
-        folders = {"": HERE / self.name, "alkaid_": operators}
-        return {
-            f"{prefix}{path.stem}": path.read_text()
-            for prefix, folder in folders.items()
-            for path in sorted(folder.glob(f"*{self.suffix}"))
-        }
+        ours, theirs = (
+            {path.stem: path.read_text() for path in sorted(folder.glob(f"*{self.suffix}"))}
+            for folder in (HERE / self.name, operators)
+        )
+        return ours | {f"alkaid_{name}": text for name, text in theirs.items() if f"tagware_{name}" not in ours}
 
     def stage(self, logic: Any, name: str) -> str:
         """A combinational module with ports model_inp and model_out."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from hls.rtl.design import Bus
 from hls.rtl.emit.buses import packed
+from hls.rtl.emit.delays import own_delays
 
 INPUT, CONSTANT = -1, 5
 """Codes of alkaid's operations (its docs/alir.md)."""
@@ -47,7 +48,7 @@ class Pipeline:
 def pipeline(name: str, logic: Any, longest_path: float, n_stages: int | None = None) -> Pipeline:
     """Logic cut into as few stages as keep every path below `longest_path`, none for wires.
 
-    Or into `n_stages` with the shortest paths that so many allow. Delays are those of alkaid's model.
+    Or into `n_stages` with the shortest paths that so many allow, in nanoseconds (`hls.rtl.emit.delays`).
     """
     if n_stages is None:
         stage_of = _stages(logic.ops, longest_path)
@@ -56,11 +57,6 @@ def pipeline(name: str, logic: Any, longest_path: float, n_stages: int | None = 
     registered = n_stages is not None or logic.cost > 0
     taking = (logic.shape[0], *[0] * ((n_stages or max(stage_of) + 1) - 1))
     return Pipeline(name, _cut(logic, stage_of, taking), registered, logic.cost)
-
-
-def own_delays(ops: Sequence[Any]) -> list[float]:
-    """The delay of each operation alone."""
-    return [op.latency - max((ops[i].latency for i in op.input_ids), default=op.latency) for op in ops]
 
 
 def _stages(ops: Sequence[Any], longest_path: float) -> list[int]:
@@ -78,7 +74,7 @@ def _stages(ops: Sequence[Any], longest_path: float) -> list[int]:
 
 def _shortest_path(ops: Sequence[Any], n_stages: int) -> float:
     """The length of the longest path that `n_stages` need at least, by bisection."""
-    low, high = 0.0, float(max(op.latency for op in ops))
+    low, high = 0.0, sum(own_delays(ops))
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         if max(_stages(ops, middle)) < n_stages:

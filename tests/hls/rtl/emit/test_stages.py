@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hls.rtl.emit.stages import Pipeline, own_delays, pipeline, split
+from hls.rtl.emit.delays import own_delays
+from hls.rtl.emit.stages import Pipeline, pipeline, split
 from tests.hls.rtl.emit.small_circuits import DATA, STATE, Cell, feed_forward, recurrence, wires
 
 
@@ -42,20 +43,20 @@ def test_stages_one_after_the_other_give_the_whole(n_stages: int) -> None:
     assert cut.cycles == len(cut.stages) == n_stages
 
 
-@pytest.mark.parametrize("longest", [0.5, 2.0, 3.5])
+@pytest.mark.parametrize("longest", [0.3, 1.2, 2.0])
 def test_no_path_between_registers_is_longer_than_asked_for(longest: float) -> None:
     logic = feed_forward((12, 4), DATA, STATE, 0).logic
     one = max(own_delays(logic.ops))
     cut = pipeline("stages", logic, longest)
     assert all(path(stage) <= max(longest, one) for stage in cut.stages)
-    assert cut.cycles >= path(logic) / max(longest, one)
+    assert cut.cycles >= path(pipeline("whole", logic, 99.0).stages[0]) / max(longest, one) > 1
 
 
 def test_stages_of_a_number_have_the_shortest_paths_that_it_allows() -> None:
     logic = feed_forward((12, 4), DATA, STATE, 0).logic
     cut = pipeline("stages", logic, 99.0, 3)
     longest = max(path(stage) for stage in cut.stages)
-    assert longest < 1.5 * path(logic) / 3
+    assert longest < 1.5 * path(pipeline("whole", logic, 99.0).stages[0]) / 3
     assert pipeline("stages", logic, longest).cycles == 3
     assert pipeline("stages", logic, 0.99 * longest).cycles > 3
 
