@@ -211,6 +211,7 @@ def test_every_training_of_the_page_of_teachers_runs(tmp_path: Path, monkeypatch
         writer.append(synthetic_jets(60))
     torch.save(test_particle_net.public_state(), "ParticleNet_kin.pt")
     published = OmniLearned(OmniLearnedConfig.published(), 1)
+    published.classifier.out = published.output
     test_omnilearned_network.saved(Path("best_model_pretrain_s.pt"), published)
     page = ROOT / "docs/teachers.md"
     configs = map(yaml.safe_load, blocks(page, "yaml")[-len(commands(page)) :])

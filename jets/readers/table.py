@@ -24,7 +24,7 @@ def require_dataset(
     """
     dataset = file.get(key)
     if not isinstance(dataset, h5py.Dataset):
-        raise LayoutError(f"has no dataset {key!r} (it holds {', '.join(file) or 'nothing'})", path, remedy)
+        raise LayoutError(f"has no dataset {key!r} (it holds {', '.join(map(str, file)) or 'nothing'})", path, remedy)
     where = f"{path}: {key}"
     if dataset.ndim != len(shape):
         raise LayoutError(f"has {dataset.ndim} axes, not {len(shape)}", where, remedy)

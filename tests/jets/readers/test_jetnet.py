@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -117,3 +118,10 @@ def test_files_of_all_types_make_one_file(tmp_path: Path) -> None:
     file = JetsFile(import_jets("jetnet", [tmp_path], tmp_path / "out" / "jets.h5", ONE))
     file.verify()
     assert file.provenance["counts"] == dict.fromkeys("gqtwz", 20)
+
+
+def test_names_that_are_no_text_are_shown_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "g.hdf5"
+    with h5py.File(path, "w") as file:
+        file[b"\x80particle_features"] = np.zeros(3)
+    assert_refused("jetnet", path, LayoutError, "it holds b'\\x80particle_features'")
