@@ -28,6 +28,7 @@ TAGGERS = {
     "control_float": "control/float",
     "control_quantized": "control/quantized",
 }
+FLOAT_TAGGERS = {"student_quantized": "distil/float", "control_quantized": "control/float"}
 DESIGNS = {"csim": "hls", "rtl": "rtl"}
 
 
@@ -69,7 +70,9 @@ def _candidates(text: str) -> Iterator[Candidate]:
     name, place = _name_and_place(text)
     folder, model = _folder_and_model(place)
     if (folder / "tagger.json").is_file() and not model:
-        yield Candidate(name or _name_of(folder), tagger=folder)
+        beside = folder.with_name("float") if folder.name == "quantized" else None
+        float_tagger = beside if beside is not None and (beside / "tagger.json").is_file() else None
+        yield Candidate(name or _name_of(folder), tagger=folder, float_tagger=float_tagger)
         return
     if not (folder / "project.yaml").is_file():
         what = "holds neither a tagger (tagger.json) nor a project (project.yaml)"
@@ -107,6 +110,7 @@ def _of_project(project: ProjectFolder, model: str, scores: Path, name: str) -> 
         firmware=project.build / "csim" / FIRMWARE if model == "csim" else None,
         report=scores.with_name(REPORT) if model in DESIGNS else None,
         design=DESIGNS.get(model),
+        float_tagger=project.build / FLOAT_TAGGERS[model] if model in FLOAT_TAGGERS else None,
     )
 
 

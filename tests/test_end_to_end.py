@@ -88,6 +88,8 @@ def test_the_run_ends_with_the_comparison_that_the_report_leads_to(project: Path
     merit = {row["tagger"]: row["rejection"]["value"] for row in comparison.tables["merit"]}
     assert merit["Quantized student"] == merit["C simulation"] == merit["RTL simulation"] != merit["Teacher"]
     assert comparison.rows("robustness", tagger="C simulation", variation="bit_flip")
+    layers = [row["layer"] for row in comparison.tables["layers"]]
+    assert layers == ["constituents", "rnn", "dense_0", "relu_0", "logit"]
     assert comparison.taggers[3]["firmware"] == "../csim/firmware"
     report = project / "build/report/report.html"
     (link,) = re.findall(r'href="([^#"]+)"', report.read_text())

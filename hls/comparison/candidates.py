@@ -32,6 +32,7 @@ class Candidate:
     Attributes:
         name: how the comparison calls it.
         tagger: folder of a saved tagger, which scores the jets, or makes the inputs of `firmware`.
+        float_tagger: folder of the float tagger that it, quantized, was trained from.
         scores: stored scores, which spare the tagger its work on the test jets; `model` says whose.
         firmware: folder of the firmware project whose C simulation scores varied inputs.
         report: a project's report.json with the hardware rows of its `design`, "hls" or "rtl".
@@ -44,6 +45,7 @@ class Candidate:
     firmware: Path | None = None
     report: Path | None = None
     design: str | None = None
+    float_tagger: Path | None = None
 
     @cached_property
     def network(self) -> Tagger:

@@ -17,6 +17,7 @@ from hls.comparison.config import CompareConfig
 from hls.comparison.cuts import cuts
 from hls.comparison.decisions import Decisions
 from hls.comparison.hardware import hardware
+from hls.comparison.layers import layers
 from hls.comparison.performance import Merit, Performance, Tables
 from hls.comparison.render import render_comparison
 from hls.comparison.replicas import bootstrap
@@ -66,6 +67,7 @@ def compared(candidates: Sequence[Candidate], jets: Path, config: CompareConfig,
         config=dataclasses.asdict(config),
         tables={
             **tables,
+            **layers(candidates, file, len(scored), config),
             **robustness(candidates, file, len(scored), config),
             **hardware(candidates, merit, config.budget),
         },

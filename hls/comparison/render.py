@@ -11,6 +11,7 @@ from hls.comparison.comparison import Comparison
 from hls.comparison.decision_plots import decision_plots
 from hls.comparison.drawing import Plot
 from hls.comparison.hardware_plots import hardware_plots
+from hls.comparison.layer_plots import layer_plots
 from hls.comparison.physics_plots import physics_plots
 from hls.render import page_environment
 from jets.files import OWNER_MARK, replacing
@@ -37,8 +38,8 @@ def render_comparison(folder: Path) -> Path:
     with replacing(folder / PLOTS) as temporary:
         temporary.mkdir()
         (temporary / OWNER_MARK).touch()
-        plots = [*physics_plots(comparison), *decision_plots(comparison), *hardware_plots(comparison)]
-        pictures = [(plot, plot.save(temporary)) for plot in plots]
+        kinds = (physics_plots, decision_plots, layer_plots, hardware_plots)
+        pictures = [(plot, plot.save(temporary)) for plots in kinds for plot in plots(comparison)]
     with replacing(folder / PAGE) as temporary:
         temporary.write_text(_page(comparison, sheets, pictures))
     return folder / PAGE

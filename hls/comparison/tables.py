@@ -125,6 +125,16 @@ def agreement_table(comparison: Comparison) -> Table:
     return Table(("Tagger", "Signal", "Of all jets", "Of signal", "Of background"), rows)
 
 
+def layer_table(comparison: Comparison) -> Table:
+    """How far each layer of a quantized student is from that of the float one it was trained from."""
+    rows = []
+    for row in comparison.tables["layers"]:
+        sizes = (f"{row[name]:.3g}" for name in ("median_abs", "q90_abs", "q99_abs", "max_abs", "spread"))
+        rows.append((row["tagger"], row["layer"], measured(row["mean"]), measured(row["mean_abs"]), *sizes))
+    header = ("Tagger", "Layer", "Mean", "Mean size", "Median", "90 %", "99 %", "Largest", "Spread of the layer")
+    return Table(header, tuple(rows))
+
+
 def robustness_table(comparison: Comparison) -> Table:
     """Rejection under every variation, and what it changes at a threshold that is kept."""
     rows = []

@@ -46,7 +46,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_project_gives_its_models_and_the_firmware_its_hardware(project: Path) -> None:
     found = find_candidates([str(project)])
     assert [item.name for item in found] == ["mine teacher", "mine student_quantized", "mine csim"]
-    teacher, _, csim = found
+    teacher, quantized, csim = found
+    assert quantized.float_tagger == project / "build/distil/float" and csim.float_tagger is None
     assert (teacher.firmware, teacher.report, teacher.tagger) == (None, None, project / "build/teacher")
     assert csim.firmware == project / "build/csim/firmware" and csim.tagger == project / "build/distil/quantized"
     assert csim.design == "hls" and csim.report == project / "build/report/report.json"
@@ -61,12 +62,13 @@ def test_one_model_can_be_named_and_renamed(project: Path) -> None:
 
 
 def test_a_tagger_goes_by_its_folder(tmp_path: Path) -> None:
-    for place in ("small", "distil/quantized"):
+    for place in ("small", "distil/quantized", "distil/float"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "tagger.json").write_text("{}")
     found = find_candidates([f"{tmp_path}/small", f"{tmp_path}/distil/quantized", f"mine={tmp_path}/small"])
     assert [item.name for item in found] == ["small", "distil/quantized", "mine"]
     assert found[0].tagger == tmp_path / "small" and found[0].scores is None
+    assert found[0].float_tagger is None and found[1].float_tagger == tmp_path / "distil/float"
 
 
 def test_what_is_not_there_is_named(project: Path, tmp_path: Path) -> None:
