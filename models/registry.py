@@ -217,16 +217,18 @@ def _fixed_scaling(jets: Jets, config: Any) -> None:
 
 
 def _recurrent_reference(cell: Literal["gru", "lstm"]) -> Architecture:
-    from models.teachers.recurrent import RecurrentConfig, RecurrentReference
+    from models.sequence import fit_sequence_scaling, sequence_inputs
+    from models.teachers.recurrent import RecurrentConfig as Config
+    from models.teachers.recurrent import RecurrentReference
 
     return Architecture(
         cell,
         "torch",
-        RecurrentConfig,
+        Config,
         partial(RecurrentReference, cell),
-        _sequence_inputs,
-        _fit_sequence_scaling,
-        {"tiny": RecurrentConfig, "published": RecurrentConfig},
+        lambda jets, config, scaling: sequence_inputs(jets, config.n_constituents, scaling, config.sequence),
+        lambda jets, config: fit_sequence_scaling(jets, config.n_constituents, config.sequence),
+        {"tiny": Config, "published": Config, "flavour": Config.flavour, "long_sequence": Config.long_sequence},
     )
 
 

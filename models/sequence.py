@@ -1,27 +1,48 @@
-"""The input of the recurrent taggers: the six features of the hardest constituents, in a power-of-two scaling."""
+"""The input of the recurrent taggers: features of the hardest constituents or tracks, in a power-of-two scaling."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jets.dataset import Jets
-from jets.features import PowerOfTwoScaling, six_features
+from jets.features import CONSTITUENT_FEATURES, SIX_FEATURES, PowerOfTwoScaling, constituent_features
+from jets.tracks import TRACK_FEATURES, track_features
+
+Sequence = Literal["constituents", "momenta", "tracks"]
+SEQUENCES: dict[Sequence, tuple[str, ...]] = {
+    "constituents": SIX_FEATURES, "momenta": CONSTITUENT_FEATURES[3], "tracks": TRACK_FEATURES
+}  # fmt: skip
+"""What a recurrent tagger may read, and the features of each step."""
 
 
 def sequence_inputs(
-    jets: Jets, n_constituents: int, scaling: PowerOfTwoScaling | None
+    jets: Jets, n_constituents: int, scaling: PowerOfTwoScaling | None, kind: Sequence = "constituents"
 ) -> dict[str, NDArray[np.float32]]:
-    """{"constituents": (n_jets, n_constituents, 6) float32}, zero where padded; unscaled when `scaling` is None."""
-    features = six_features(jets, n_constituents)
-    if scaling is None:
-        return {"constituents": features}
-    return {"constituents": scaling.apply(features, constituent_mask(jets, n_constituents))}
+    """{"constituents": (n_jets, n_constituents, n_features) float32}, zero where padded.
+
+    The features are those of `SEQUENCES[kind]`, unscaled when `scaling` is None.
+
+    Raises:
+        ConfigError: `n_constituents` is not positive.
+        DataError: the jets carry no tracks with impact parameters.
+    """
+    features, mask = _sequence(jets, n_constituents, kind)
+    return {"constituents": features if scaling is None else scaling.apply(features, mask)}
 
 
-def fit_sequence_scaling(jets: Jets, n_constituents: int) -> PowerOfTwoScaling:
-    """The scaling of the six features that suits these (training) jets."""
-    return PowerOfTwoScaling.fit(six_features(jets, n_constituents), constituent_mask(jets, n_constituents))
+def fit_sequence_scaling(jets: Jets, n_constituents: int, kind: Sequence = "constituents") -> PowerOfTwoScaling:
+    """The scaling of the sequence's features that suits these (training) jets."""
+    return PowerOfTwoScaling.fit(*_sequence(jets, n_constituents, kind))
+
+
+def _sequence(jets: Jets, n_constituents: int, kind: Sequence) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    if kind == "tracks":
+        return track_features(jets, n_constituents)
+    features = constituent_features(jets, n_constituents, SEQUENCES[kind])
+    return features, constituent_mask(jets, n_constituents)
 
 
 def constituent_mask(jets: Jets, n_constituents: int) -> NDArray[np.bool_]:

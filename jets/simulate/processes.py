@@ -46,6 +46,9 @@ PROCESSES: Mapping[str, Process] = {
     "W": Process((*_SCALAR, "35:onIfMatch=24 -24", *_HADRONIC_W), (24,), None),
     "Z": Process((*_SCALAR, "35:onIfMatch=23 23", *_HADRONIC_Z), (23,), None),
     "t": _TOP,
+    "b": Process(("HardQCD:hardbbbar=on",), (5,), 6.0),
+    "c": Process(("HardQCD:hardccbar=on",), (4,), 6.0),
+    "light": Process(("HardQCD:all=on",), (1, 2, 3, *GLUON), 7.0),
     "QCD": Process(("HardQCD:all=on",), (*QUARKS, *GLUON), 7.0),
     "top": _TOP,
 }

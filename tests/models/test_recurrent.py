@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -78,6 +80,36 @@ def _keras_gates(weights: np.ndarray) -> np.ndarray:
 def test_sizes_out_of_range_are_refused(config_class: type, wrong: dict[str, object], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         fill(config_class, wrong, "project.yaml: student")
+
+
+@pytest.mark.parametrize(
+    ("cell", "preset", "n_outputs", "parameters"),
+    [
+        ("gru", "flavour", 3, 3 * 120 * (6 + 120 + 2) + 121 * 50 + 51 * 10 + 11 * 3),
+        ("lstm", "flavour", 3, 4 * 120 * (6 + 120 + 1) + 121 * 50 + 51 * 10 + 11 * 3),
+        ("gru", "long_sequence", 5, 3 * 128 * (3 + 128 + 2) + 129 * 256 + 257 * 128 + 129 * 5),
+    ],
+)
+def test_the_other_identifiers_of_the_paper_have_their_sizes(
+    cell: str, preset: str, n_outputs: int, parameters: int
+) -> None:
+    design = architecture(cell)
+    network = design.build(design.preset(preset), n_outputs)
+    assert sum(weights.numel() for weights in network.parameters() if weights.requires_grad) == parameters
+
+
+def test_the_long_sequence_reads_momenta(jets: Jets) -> None:
+    design = architecture("gru")
+    config = design.preset("long_sequence")
+    inputs = design.inputs(jets, config, design.fit_scaling(jets, config))["constituents"]
+    assert inputs.shape == (len(jets), 100, 3)
+    six = design.inputs(jets, replace(RecurrentConfig(), n_constituents=100), None)["constituents"]
+    np.testing.assert_array_equal(design.inputs(jets, config, None)["constituents"], six[..., :3])
+
+
+def test_an_unknown_sequence_is_refused() -> None:
+    with pytest.raises(ConfigError, match="unknown sequence 'vertices'"):
+        RecurrentConfig(sequence="vertices")  # type: ignore[arg-type]
 
 
 def test_an_unknown_cell_is_refused() -> None:
