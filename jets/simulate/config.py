@@ -10,6 +10,7 @@ from jets.simulate.detector import load_detector
 from jets.simulate.processes import PROCESSES, VIEWS
 
 JETS_PER_CHUNK = 2000
+"""Of one class, all views counted."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ class SimulateConfig:
     def view_names(self) -> tuple[str, ...]:
         """The views of each jet in their order; none where a hard event is showered once."""
         return ("nominal", *self.views) if self.views else ()
+
+    @property
+    def n_views(self) -> int:
+        """How many jets there are of each hard object."""
+        return 1 + len(self.views)
 
 
 def _check_names(kind: str, names: tuple[str, ...], known: Mapping[str, object]) -> None:

@@ -72,9 +72,10 @@ def simulate(config: SimulateConfig, out: str | Path, processes: int | None = No
 
 def _chunks(config: SimulateConfig, work: Path) -> list[_Chunk]:
     """Every chunk, the classes taking turns."""
-    starts = range(0, config.n_per_class, JETS_PER_CHUNK)
+    size = max(1, JETS_PER_CHUNK // config.n_views)
+    starts = range(0, config.n_per_class, size)
     return [
-        _Chunk(config, name, k, min(JETS_PER_CHUNK, config.n_per_class - start), work / f"{name}-{k:06d}.h5")
+        _Chunk(config, name, k, min(size, config.n_per_class - start), work / f"{name}-{k:06d}.h5")
         for k, start in enumerate(starts)
         for name in config.classes
     ]
@@ -94,7 +95,7 @@ def _is_whole(chunk: _Chunk) -> bool:
     try:
         file = JetsFile(chunk.path)
         file.verify()
-        return file.n_jets == chunk.n_jets * max(1, len(chunk.config.view_names))
+        return file.n_jets == chunk.n_jets * chunk.config.n_views
     except InputError:
         return False
 
