@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+ENTRY = 0.5
+"""Of what many operations read, behind the choice between a jet's first state and the next one."""
 ADDER, ADDER_BIT = 0.45, 0.008
 THREE_TERMS = 0.30
 """More for the compressor before the carry chain."""
@@ -39,12 +41,12 @@ def _adder(bits: int) -> float:
 
 
 def _sum(op: Any, terms: Sequence[Any]) -> float:
-    """Of two values, one of them shifted: none where no bit of one meets one of the other."""
-    first, second = (term.qint.kif for term in terms)
-    low = max(-first[2], op.data[0] - second[2])
-    high = min(first[1], op.data[0] + second[1])
-    apart = low >= high and not (op.opcode == 1 or first[0] or second[0])
-    return 0.0 if apart else _adder(_bits(op))
+    """Of two values, one of them shifted: wires where an unsigned one ends below the lowest bit of the other."""
+    (sign, integer, fraction), (sign1, integer1, fraction1) = (term.qint.kif for term in terms)
+    shift = op.data[0]
+    first_below = not sign and integer <= shift - fraction1
+    second_below = not sign1 and shift + integer1 <= -fraction
+    return 0.0 if op.opcode == 0 and (first_below or second_below) else _adder(_bits(op))
 
 
 def _negative(op: Any, terms: Sequence[Any]) -> float:
@@ -63,6 +65,7 @@ def _table(op: Any, terms: Sequence[Any]) -> float:
 
 _DELAYS: Mapping[int, Callable[[Any, Sequence[Any]], float]] = {
     -2: _negative,
+    -1: lambda op, terms: ENTRY,
     0: _sum,
     1: _sum,
     2: lambda op, terms: CHOICE,
@@ -74,4 +77,4 @@ _DELAYS: Mapping[int, Callable[[Any, Sequence[Any]], float]] = {
     10: lambda op, terms: CHOICE,
     11: lambda op, terms: THREE_TERMS + _adder(_bits(op)),
 }
-"""By alkaid's code of the operation (its docs/alir.md); inputs, constants and wraps are wires."""
+"""By alkaid's code of the operation (its docs/alir.md); constants and wraps are wires."""

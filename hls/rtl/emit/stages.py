@@ -46,17 +46,14 @@ class Pipeline:
 
 
 def pipeline(name: str, logic: Any, longest_path: float, n_stages: int | None = None) -> Pipeline:
-    """Logic cut into as few stages as keep every path below `longest_path`, none for wires.
+    """Logic cut into as few stages as keep every path below `longest_path`, none for wires; or into `n_stages`.
 
-    Or into `n_stages` with the shortest paths that so many allow, in nanoseconds (`hls.rtl.emit.delays`).
+    The paths are the shortest that so many stages allow, in nanoseconds (`hls.rtl.emit.delays`).
     """
-    if n_stages is None:
-        stage_of = _stages(logic.ops, longest_path)
-    else:
-        stage_of = _stages(logic.ops, _shortest_path(logic.ops, n_stages))
     registered = n_stages is not None or logic.cost > 0
-    taking = (logic.shape[0], *[0] * ((n_stages or max(stage_of) + 1) - 1))
-    return Pipeline(name, _cut(logic, stage_of, taking), registered, logic.cost)
+    cycles = n_stages or 1 + max(_stages(logic.ops, longest_path))
+    stage_of = _stages(logic.ops, _shortest_path(logic.ops, cycles))
+    return Pipeline(name, _cut(logic, stage_of, (logic.shape[0], *[0] * (cycles - 1))), registered, logic.cost)
 
 
 def _stages(ops: Sequence[Any], longest_path: float) -> list[int]:
