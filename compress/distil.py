@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 
 from compress.fit import Phase, Split, best_epoch, fit
 from compress.objective import TEACHER, LossConfig, Objective, pack
-from compress.quantize.exact import ExactBits
-from compress.quantize.front_end import FrontEnd, front_end_of
-from compress.quantize.qkeras import Bits
+from compress.quantize.front_end import AnyBits, FrontEnd, front_end_of
 from compress.teach import TeacherOutputs
 from jets.config import check_above_zero, check_at_least
 from jets.dataset import JetsFile, concatenate
@@ -73,7 +71,7 @@ class DistilConfig:
 
 def distil(
     spec: StudentSpec,
-    bits: Bits | ExactBits,
+    bits: AnyBits,
     jets_file: JetsFile | Path | str,
     teacher_outputs: TeacherOutputs | None,
     config: DistilConfig,
@@ -129,7 +127,7 @@ class _Run:
     def __init__(
         self,
         spec: StudentSpec,
-        bits: Bits | ExactBits,
+        bits: AnyBits,
         source: JetsFile,
         teacher: TeacherOutputs | None,
         config: DistilConfig,
@@ -156,7 +154,9 @@ class _Run:
     def quantized_record(self) -> dict[str, Any]:
         """What decides the quantized student's weights (JSON-serialisable)."""
         settings = self.config.record() | {"bits": dataclasses.asdict(self.bits)}
-        return self.float_record() | {"distil": settings}
+        packages = {package: version(package) for package in front_end_of(self.bits).packages}
+        record = self.float_record()
+        return record | {"distil": settings, "versions": record["versions"] | packages}
 
     def reuse(self, folder: Path, record: dict[str, Any]) -> Tagger | None:
         """The tagger that an earlier call with the same record left, or None."""
@@ -178,6 +178,9 @@ class _Run:
 
     def train_quantized(self, student: Tagger, folder: Path) -> Tagger:
         """The quantized student from the float one's weights, saved."""
+        import keras
+
+        keras.utils.set_random_seed(self.config.seed)  # of learnt bits, whether the float student is new or reused
         front_end = front_end_of(self.bits)
         network = front_end.build(self.spec, self.bits, student.n_outputs)
         front_end.warm_start(network, student.network)
@@ -203,7 +206,7 @@ class _Run:
         objective = Objective(self.config.loss, tagger.n_outputs, penalty)
         model = trained_model(tagger.network, self.config.loss, train.targets.shape[1] - TEACHER - tagger.n_outputs)
         rows = fit(model, train, validation, objective, phase, folder / "curves.csv")
-        best = best_epoch(rows)
+        best = best_epoch(rows, None if penalty is None else penalty.target)
         provenance = record | {
             "digest": json_digest(record),
             "jets": str(self.source.path),

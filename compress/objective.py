@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress import losses
+from compress.quantize.budget import Budget
 from jets.config import check_above_zero, check_at_least, check_choice
 from jets.errors import ConfigError, DataError
 
@@ -97,7 +97,7 @@ class Objective:
     The outputs are the logits (n_jets, n_outputs), followed by the student's embedding where its loss asks for one.
     """
 
-    def __init__(self, config: LossConfig, n_outputs: int, penalty: Callable[[], Any] | None = None) -> None:
+    def __init__(self, config: LossConfig, n_outputs: int, penalty: Budget | None = None) -> None:
         import keras
 
         self.config, self.n_outputs, self.penalty = config, n_outputs, penalty
@@ -115,6 +115,11 @@ class Objective:
         return outputs[:, : self.n_outputs]
 
     def __call__(self, targets: Any, outputs: Any) -> Any:
+        """The loss of each jet, (n_jets,), with its weight and the penalty."""
+        loss = self.of_jets(targets, outputs)
+        return loss if self.penalty is None else loss + self.penalty()
+
+    def of_jets(self, targets: Any, outputs: Any) -> Any:
         """The loss of each jet, (n_jets,), with its weight."""
         logits = self.logits(outputs)
         loss = losses.cross_entropy(targets[:, LABEL], logits, self.config.label_smoothing)
@@ -124,8 +129,7 @@ class Objective:
             compare = losses.relational if self.config.embedding == "relational" else losses.hint
             theirs, ours = targets[:, TEACHER + self.n_outputs :], outputs[:, self.n_outputs :]
             loss = loss + self.config.embedding_weight * compare(theirs, ours)
-        loss = targets[:, WEIGHT] * loss
-        return loss if self.penalty is None else loss + self.penalty()
+        return targets[:, WEIGHT] * loss
 
     def _of_teacher(self, targets: Any, logits: Any) -> Any:
         theirs = targets[:, TEACHER : TEACHER + self.n_outputs]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from jets.errors import ToolNotFound
 SETUP = "make setup"
 SIMULATE = "pip install 'tagware[simulate]'"
 RTL = "pip install 'tagware[rtl]'"
+QKERAS = "qkeras-v3"
 
 PROGRAMS = {
     GCC: "C simulation of the firmware",
@@ -43,7 +46,8 @@ PACKAGES = {
     "lightning": ("training of teachers", SETUP),
     "keras": ("students", SETUP),
     "tensorflow": ("the Keras backend of students", SETUP),
-    "qkeras-v3": ("quantization-aware training", SETUP),
+    QKERAS: ("quantization-aware training", SETUP),
+    "hgq2": ("quantization-aware training that learns bits", SETUP),
     "hls4ml": ("HLS C++ from students", SETUP),
     "h5py": ("jets on disk", SETUP),
     "hdf5plugin": ("imported jets and public HDF5 files, compressed with Blosc", SETUP),
@@ -73,7 +77,7 @@ def examine() -> list[Finding]:
         for program, adds in PROGRAMS.items()
     ]
     return programs + [
-        Finding(name, _found(partial(importlib.metadata.version, name)), adds, get, name in REQUIRED)
+        Finding(name, _found(partial(_intact_version, name)), adds, get, name in REQUIRED)
         for name, (adds, get) in PACKAGES.items()
     ]
 
@@ -82,6 +86,25 @@ def _version_of(program: Program) -> str | None:
     if program is VERILATOR:
         return _found(lambda: find_verilator().version)
     return _found(lambda: find(program).version)
+
+
+def _intact_version(package: str) -> str:
+    """The version of a package; PackageNotFoundError where files of QKeras are not its own.
+
+    HGQ2's wheel has a package of that name, too: installed into the same folder it overwrites some of them.
+    """
+    found = importlib.metadata.distribution(package)
+    if package == QKERAS and not all(_is_own(path) for path in found.files or () if path.match("qkeras/*.py")):
+        raise importlib.metadata.PackageNotFoundError(package)
+    return found.version
+
+
+def _is_own(path: importlib.metadata.PackagePath) -> bool:
+    """Whether a file is as its package brought it (its record has the digest in URL-safe base64, unpadded)."""
+    if path.hash is None:
+        return True
+    digest = hashlib.new(path.hash.mode, path.read_binary()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == path.hash.value
 
 
 def _found(version: Callable[[], str]) -> str | None:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from compress.distil import DistilConfig
 from compress.quantize.exact import ExactBits
+from compress.quantize.front_end import AnyBits
+from compress.quantize.hgq2 import HgqBits
 from compress.quantize.qkeras import Bits
 from hls.comparison.config import CompareConfig
 from hls.cosim.config import CosimConfig
@@ -70,22 +72,26 @@ class TaggerSection:
 class CompressSection:
     """How the student is made: its bits, its distillation, and whether one without a teacher is trained too.
 
-    `bits` are those of a student of arithmetic "qkeras", `exact` those of one of arithmetic "exact".
+    `bits` are those of the front end "qkeras", `hgq2` those of "hgq2", `exact` those of a student of arithmetic
+    "exact", which has a front end of its own.
     """
 
+    front_end: Literal["qkeras", "hgq2"] = "qkeras"
     bits: Bits = field(default_factory=Bits)
+    hgq2: HgqBits = field(default_factory=HgqBits)
     exact: ExactBits = field(default_factory=ExactBits)
     distil: DistilConfig = field(default_factory=DistilConfig)
     control: bool = True
 
-    def bits_of(self, student: StudentSpec) -> Bits | ExactBits:
-        """The bits of this student's arithmetic.
+    def bits_of(self, student: StudentSpec) -> AnyBits:
+        """The bits of this student's front end.
 
         Raises:
             ConfigError: a student of this shape cannot have them; names the section.
         """
-        name = "exact" if student.arithmetic == "exact" else "bits"
-        bits: Bits | ExactBits = getattr(self, name)
+        by_front_end = {"qkeras": "bits", "hgq2": "hgq2"}
+        name = "exact" if student.arithmetic == "exact" else by_front_end[self.front_end]
+        bits: AnyBits = getattr(self, name)
         try:
             bits.check_for(student)
         except TagwareError as error:
@@ -164,7 +170,7 @@ class ProjectFolder:
         except TagwareError as error:
             raise error.at(f"{path}: compress: {error.where}") from None
         _check_sharing(config.student, config.hls, f"{path}: hls")
-        _check_stream(config.student, config.hls, f"{path}: hls")
+        _check_stream(config.student, config.compress, config.hls, f"{path}: hls")
         check_keys(config.hls.layers, layer_names(config.student), f"{path}: hls: layers")
         if config.rtl is not None:
             check_rtl(config.rtl, config.hls, f"{path}: rtl")
@@ -195,9 +201,11 @@ def _check_sharing(student: StudentSpec, hls: HlsConfig, where: str) -> None:
             raise ConfigError(what, where, remedy)
 
 
-def _check_stream(student: StudentSpec, hls: HlsConfig, where: str) -> None:
+def _check_stream(student: StudentSpec, compress: CompressSection, hls: HlsConfig, where: str) -> None:
     """Raise ConfigError where a layer has no kernel for streams, rather now than after the training."""
-    if isinstance(student, RecurrentSpec):
+    if isinstance(compress.bits_of(student), HgqBits):
+        names = ["features_q"]
+    elif isinstance(student, RecurrentSpec):
         names = ["rnn"] if (student.arithmetic, student.cell) == ("qkeras", "lstm") else []
     else:
         names = feed_forward.particle_layers(student)

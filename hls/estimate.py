@@ -156,13 +156,37 @@ def recurrent_step_cycles(kind: str, n_terms: int, reuse_factor: int, clock_ns: 
     return reuse_factor + tree_cycles(n_terms, clock_ns) + GATE_CYCLES[kind]
 
 
-def _matrix(node: Any, weight: str, value: FixedType, reuse_factor: int) -> tuple[float, int, int, float]:
-    """EBOPs, products, DSP slices and EBOPs left to LUTs of a constant matrix times a vector."""
+def _input_widths(node: Any) -> NDArray[np.int64] | None:
+    """Bits of every feature that HGQ2's quantizer before a node gives each, None where all have the same type."""
+    source = node.get_input_node()
+    if source.class_name == "PointwiseConv1D":  # the choice of columns behind a quantizer
+        source = source.get_input_node()
+    if source.class_name != "FixedPointQuantizer":
+        return None
+    _, widths, _ = source.mask_kbi
+    n_in = node.get_input_variable().shape[-1]
+    return np.asarray(widths.reshape(-1, widths.shape[-1])[0, :n_in], np.int64)
+
+
+def _by_input(node: Any, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What goes with the weights of a dense layer as a matrix (n_in, n_out), whichever way hls4ml holds them."""
+    n_out = node.get_output_variable().shape[-1]
+    return values.reshape(n_out, -1).T if node.get_attr("_weights_transposed") else values.reshape(-1, n_out)
+
+
+def _matrix(
+    node: Any, weight: str, value: FixedType, reuse_factor: int, each: NDArray[np.int64] | None = None
+) -> tuple[float, int, int, float]:
+    """EBOPs, products, DSP slices and EBOPs left to LUTs of a constant matrix times a vector.
+
+    `each` is the width of every number of the vector, where that is not the width of `value`.
+    """
     data, kind = node.weights[weight].data, _fixed(node.weights[weight].type)
     count = int(np.count_nonzero(data))
     multipliers = math.ceil(count / reuse_factor)
     if reuse_factor == 1:
-        total = float(constant_bits(data, kind.fraction_bits).sum() * value.width)
+        bits = constant_bits(data, kind.fraction_bits)
+        total = float(bits.sum() * value.width if each is None else each @ _by_input(node, bits).sum(axis=1))
     else:
         total = float(multipliers * kind.width * value.width)
     dsp = multipliers * multiplier_dsps(kind.width, value.width)
@@ -172,7 +196,7 @@ def _matrix(node: Any, weight: str, value: FixedType, reuse_factor: int) -> tupl
 def _dense(node: Any, clock_ns: float) -> LayerEstimate:
     reuse_factor = int(node.get_attr("reuse_factor"))
     value = _fixed(node.get_input_variable().type)
-    total, count, dsp, in_luts = _matrix(node, "weight", value, reuse_factor)
+    total, count, dsp, in_luts = _matrix(node, "weight", value, reuse_factor, _input_widths(node))
     latency = reuse_factor + tree_cycles(int(node.get_attr("n_in")) + 1, clock_ns)
     return LayerEstimate(node.name, total, count, dsp, in_luts, latency, reuse_factor)
 
@@ -182,7 +206,7 @@ def _pointwise(node: Any, clock_ns: float) -> LayerEstimate:
     if np.isin(node.weights["weight"].data, (0.0, 1.0)).all():
         return LayerEstimate(node.name, 0.0, 0, 0, 0.0, 0, 1)
     rows = int(node.get_attr("out_width"))
-    total, count, dsp, in_luts = _matrix(node, "weight", _fixed(node.get_input_variable().type), 1)
+    total, count, dsp, in_luts = _matrix(node, "weight", _fixed(node.get_input_variable().type), 1, _input_widths(node))
     latency = 1 + tree_cycles(int(node.get_attr("n_chan")) + 1, clock_ns)
     return LayerEstimate(node.name, rows * total, rows * count, rows * dsp, rows * in_luts, latency, 1)
 

@@ -1,4 +1,5 @@
-"""Training curves on disk: one row an epoch, the same columns for teachers and students (no AUC in pre-training)."""
+"""Training curves on disk: one row an epoch, the same columns for teachers and students (no AUC in pre-training; EBOPs
+where learnt bits have a budget)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from pathlib import Path
 from jets.files import replacing
 
 COLUMNS = (
-    "epoch", "learning_rate", "train_loss", "validation_loss", "validation_auc", "validation_auc_error", "seconds"
+    "epoch", "learning_rate", "train_loss", "validation_loss", "validation_auc", "validation_auc_error", "ebops",
+    "seconds",
 )  # fmt: skip
 
 

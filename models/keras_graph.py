@@ -1,8 +1,12 @@
-"""How the layers of a Keras model are joined."""
+"""How the layers of a Keras model are joined, and which of its variables are numbers of bits."""
 
 from __future__ import annotations
 
 from typing import Any
+
+HGQ2_BITS = ("f", "i")
+LEARNT_BITS = ("taken", *HGQ2_BITS)
+"""The names of the variables that are numbers of bits: those of our own cells and of HGQ2's quantizers."""
 
 
 def sources_of(layer: Any) -> list[str]:

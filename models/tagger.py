@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from jets.config import fill
 from jets.dataset import Jets
-from jets.errors import InputError, LayoutError, StorageError, TagwareError
+from jets.errors import InputError, LayoutError, StorageError, TagwareError, ToolNotFound
 from jets.features import PowerOfTwoScaling
 from jets.files import file_digest, read_json, replacing, write_json
 from models.checkpoint import load_weights, read_weights
+from models.keras_graph import LEARNT_BITS
 from models.keras_start import start_keras
 from models.registry import Architecture, architecture, n_outputs
 
@@ -65,7 +66,7 @@ class Tagger:
         """Number of trainable parameters; how many bits each has left, where that is learnt, is none."""
         if self.framework == "torch":
             return sum(weight.numel() for weight in self.network.parameters() if weight.requires_grad)
-        weights = [weight for weight in self.network.trainable_weights if weight.name != "taken"]
+        weights = [weight for weight in self.network.trainable_weights if weight.name not in LEARNT_BITS]
         return sum(int(np.prod(weight.shape)) for weight in weights)
 
     def inputs(self, jets: Jets) -> Arrays:
@@ -145,6 +146,7 @@ class Tagger:
             InputError: no tagger in the folder.
             LayoutError: damaged, or the weights do not belong to the architecture and its config.
             ConfigError: an unknown architecture, or a config or a scaling that is none.
+        ToolNotFound: it has layers of HGQ2, which is not installed.
         """
         header = _read_header(Path(folder))
         where = Path(folder) / "tagger.json"
@@ -239,6 +241,8 @@ def _load_keras(weights: Path, design: Architecture, tagger: Tagger) -> Any:
         network = keras.models.load_model(
             weights, custom_objects=_quantized_objects(tagger), compile=False, safe_mode=True
         )
+    except ToolNotFound:
+        raise
     except Exception as error:  # Keras raises many kinds for damaged, foreign or unsafe files
         raise _unreadable(weights, error) from None
     wanted = design.build(tagger.config, tagger.n_outputs)
@@ -263,8 +267,11 @@ def _quantized_objects(tagger: Tagger) -> dict[str, Any]:
         from models.students import particles  # noqa: F401 (Keras finds its classes once it is imported)
     if tagger.quantization is None:
         return objects
-    if tagger.quantization.get("front_end") == "exact":
+    front_end = tagger.quantization.get("front_end")
+    if front_end == "exact":
         from models.students.exact import recurrent  # noqa: F401 (Keras finds its classes once it is imported)
+    elif front_end == "hgq2":
+        from models.students import heterogeneous  # noqa: F401 (Keras finds its classes once it is imported)
     else:
         from qkeras.utils import _add_supported_quantized_objects as add_quantized_objects
 

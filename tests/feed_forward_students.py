@@ -1,4 +1,4 @@
-"""Small feed-forward students with wide random weights, as QKeras has them."""
+"""Small feed-forward students with wide random weights, as QKeras and HGQ2 have them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from compress.quantize import hgq2
+from compress.quantize.hgq2 import HgqBits
 from compress.quantize.qkeras import Bits, build_quantized
 from models.students.feed_forward import FeedForwardSpec, MlpSpec, ParticleSpec
 
@@ -25,4 +27,25 @@ def build_feed_forward(spec: FeedForwardSpec, n_outputs: int = 2, seed: int = 0)
     rng = np.random.default_rng(seed)
     for layer in model.layers:
         layer.set_weights([1.5 * values + rng.normal(0.0, 0.2, values.shape) for values in layer.get_weights()])
+    return model
+
+
+def build_heterogeneous(spec: FeedForwardSpec, n_outputs: int = 2, seed: int = 0) -> Any:
+    """One of HGQ2 whose every weight and feature has bits of its own; the last feature of each ReLU has none."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model = hgq2.build_quantized(spec, HgqBits(), n_outputs)
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        if hasattr(layer, "constants"):
+            for weight in (layer.kernel, layer.bias) if layer.use_bias else (layer.kernel,):
+                weight.assign(1.5 * np.asarray(weight) + rng.normal(0.0, 0.2, weight.shape))
+            layer.kq.quantizer._f.assign(rng.integers(1, 8, layer.kernel.shape))
+        elif hasattr(layer, "lanes") and layer.name != "logit_q":
+            integer, fraction = (rng.integers(*ends, layer.quantizer.k.shape) for ends in ((0, 4), (3, 7)))
+            if "relu" in layer.name:
+                fraction[..., -1] = -integer[..., -1]
+            layer.quantizer._i.assign(integer)
+            layer.quantizer._f.assign(fraction)
     return model

@@ -1,4 +1,4 @@
-"""The two ways to quantize a student, chosen by the bits it is given: QKeras' layers, or our own cells."""
+"""The ways to quantize a student, chosen by the bits it is given: layers of QKeras or of HGQ2, or our own cells."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from compress.quantize import exact, qkeras
+from compress.quantize import exact, hgq2, qkeras
+from compress.quantize.budget import Budget
 from compress.quantize.exact import ExactBits
+from compress.quantize.hgq2 import HgqBits
 from compress.quantize.qkeras import Bits
+
+AnyBits = Bits | ExactBits | HgqBits
 
 
 @dataclass(frozen=True)
@@ -17,11 +21,12 @@ class FrontEnd:
     """One way to quantize.
 
     Attributes:
-        name: "qkeras" or "exact".
+        name: "qkeras", "hgq2" or "exact".
         build: (spec, bits, n_outputs) -> the quantized network.
         warm_start: (quantized network, float network) -> None, copies the weights.
         widths: network -> the width of every tensor, "layer/tensor" -> total, integer, signed.
         ebops: (network, shared_cell) -> effective bit operations.
+        packages: distributions that its networks depend on, beside Keras and QKeras.
     """
 
     name: str
@@ -29,8 +34,9 @@ class FrontEnd:
     warm_start: Callable[[Any, Any], None]
     widths: Callable[[Any], dict[str, dict[str, Any]]]
     ebops: Callable[[Any, bool], int]
+    packages: tuple[str, ...] = ()
 
-    def describe(self, network: Any, bits: Bits | ExactBits) -> dict[str, Any]:
+    def describe(self, network: Any, bits: AnyBits) -> dict[str, Any]:
         """What a tagger stores of its quantization (JSON-serialisable)."""
         return {
             "front_end": self.name,
@@ -40,22 +46,31 @@ class FrontEnd:
             "ebops_shared_cell": self.ebops(network, True),
         }
 
-    def penalty(self, network: Any, bits: Bits | ExactBits) -> Callable[[], Any] | None:
+    def penalty(self, network: Any, bits: AnyBits) -> Budget | None:
         """What the network's learnt bits add to the loss of a jet; None where no bits are learnt."""
+        if isinstance(bits, HgqBits):
+            return Budget(network, hgq2.cost, hgq2.ebops, bits.ebops, bits.ebops_weight)
         if not isinstance(bits, ExactBits) or not bits.learn:
             return None
-        from compress.quantize.exact_cost import cost
+        from compress.quantize import exact_cost
 
-        weight = bits.ebops_weight
-        return lambda: weight * cost(network)
+        return Budget(network, exact_cost.cost, exact_cost.ebops, None, bits.ebops_weight)
 
 
-def front_end_of(bits: Bits | ExactBits) -> FrontEnd:
-    """The front end that these bits belong to; its libraries are imported only now."""
+def front_end_of(bits: AnyBits) -> FrontEnd:
+    """The front end that these bits belong to; its libraries are imported only now.
+
+    Raises:
+        ToolNotFound: HGQ2 is not installed.
+    """
     if isinstance(bits, ExactBits):
         from compress.quantize import exact_cost
 
         return FrontEnd("exact", exact.build_quantized, exact.warm_start, exact_cost.tensor_widths, exact_cost.ebops)
+    if isinstance(bits, HgqBits):
+        from models.students import heterogeneous  # noqa: F401 (a missing package is rather said before any training)
+
+        return FrontEnd("hgq2", hgq2.build_quantized, hgq2.warm_start, hgq2.bits_per_tensor, hgq2.ebops, ("hgq2",))
     from compress.quantize import cost
 
     return FrontEnd("qkeras", qkeras.build_quantized, qkeras.warm_start, cost.bits_per_tensor, cost.ebops)

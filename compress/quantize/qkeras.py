@@ -65,7 +65,7 @@ class Bits:
 
     def __post_init__(self) -> None:
         for name in self.tensors():
-            _check_width(name, getattr(self, name))
+            check_width(name, getattr(self, name))
         low, high = TABLE_SIZES
         if not low <= self.table_size <= high or self.table_size & (self.table_size - 1):
             what = f"table_size must be a power of two between {low} and {high}, not {self.table_size}"
@@ -87,7 +87,8 @@ class Bits:
         return [field.name for field in dataclasses.fields(cls) if field.name != "table_size"]
 
 
-def _check_width(name: str, width: FixedPoint) -> None:
+def check_width(name: str, width: FixedPoint) -> None:
+    """Raise ConfigError unless a width is one that the tensor of this name can have."""
     total, integer = width
     least = 1 if name in UNSIGNED else 2
     if not least <= total <= MAX_BITS:

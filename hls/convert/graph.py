@@ -32,7 +32,7 @@ def build_graph(model: Any, plans: Sequence[LayerPlan], config: HlsConfig, folde
     from hls4ml.converters.keras_v3_to_hls import parse_keras_v3_model
     from hls4ml.model.graph import ModelGraph
 
-    from hls.convert import exact_layers, particle_layers
+    from hls.convert import exact_layers, heterogeneous_layers, particle_layers  # noqa: F401 (handlers)
     from hls.convert.qkeras import handling
 
     exact_layers.register()

@@ -21,7 +21,7 @@ class LayerPlan:
     """One layer of the graph to be: its types by role, and what the firmware layer computes.
 
     Attributes:
-        kind: the hls4ml layer, "Input", "Activation", "Dense", "Concatenate", "GRU", "LSTM", "ExactGRU" or "ExactLSTM".
+        kind: the hls4ml layer, "Input", "Activation", "Dense", "Concatenate", "FixedPointQuantizer", "GRU" ….
         types: role ("result", "weight", "accum" …) to fixed-point type.
         data: weights on their grid, by hls4ml's name ("weight", "recurrent_weight", "bias", "recurrent_bias"), and the
             tables of an exact cell.
@@ -29,6 +29,7 @@ class LayerPlan:
         table_size: entries of the activation table; 1 where there is none.
         float_bits: the largest number of significant bits of any exact value inside the layer.
         exact: False when the firmware replaces a real function by a table.
+        lanes: the type of every value of the last axis, where each has its own.
     """
 
     name: str
@@ -41,6 +42,7 @@ class LayerPlan:
     recurrent_activation: str = ""
     float_bits: int = 0
     exact: bool = True
+    lanes: tuple[FixedType, ...] = ()
 
 
 def bound(weights: np.ndarray[Any, Any], value: FixedType, bias: np.ndarray[Any, Any]) -> float:

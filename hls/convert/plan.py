@@ -9,6 +9,7 @@ import numpy as np
 
 from hls.convert.exact_plan import exact_cast, exact_dense, exact_gru, exact_lstm
 from hls.convert.gates import GateTables, gate_tables
+from hls.convert.heterogeneous_plan import heterogeneous_cast, heterogeneous_dense, heterogeneous_input
 from hls.convert.layer_plan import LayerPlan, Weights, bound, cast_plan, dense_plan
 from hls.convert.particle_plan import add, check_particles, check_shares_nothing, masked_mean, unmasked
 from hls.convert.quantizers import activation_type, quantized_weights, refuse
@@ -23,7 +24,7 @@ STREAMED = ("Input", "Activation", "Dense", "Concatenate", "GRU", *EXACT_CELLS)
 
 
 def plan_layers(model: Any, config: HlsConfig) -> tuple[LayerPlan, ...]:
-    """The plan of every layer of a chain of QKeras or exact layers, from the input to the output.
+    """The plan of every layer of a chain of QKeras, HGQ2 or exact layers, from the input to the output.
 
     In the place of one exact recurrent layer there may be two side by side and the concatenation of their last states;
     behind the cast of its input a student of particles may branch (docs/students.md).
@@ -77,6 +78,8 @@ def _are_side_by_side(layers: Sequence[Any]) -> bool:
 
 
 def _input(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    if type(after).__name__ == "HeterogeneousCast":
+        return LayerPlan(layer.name, "Input", {"result": heterogeneous_input(after)}, compare_with=after.name)
     if type(after).__name__ not in ("QActivation", "ExactCast"):
         raise refuse(layer, "the input is not quantized", "put a QActivation(quantized_bits(…)) right after it")
     plan = _PLANS[type(after).__name__](after, None, None, config)
@@ -233,4 +236,6 @@ _PLANS = {
     "ExactDense": exact_dense,
     "ExactGRU": exact_gru,
     "ExactLSTM": exact_lstm,
+    "HeterogeneousCast": heterogeneous_cast,
+    "HeterogeneousDense": heterogeneous_dense,
 }

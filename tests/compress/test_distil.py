@@ -97,7 +97,7 @@ def test_the_quantized_tagger_says_how_it_is_quantized(finished: Path) -> None:
 def test_each_phase_leaves_its_curve_and_keeps_its_best_epoch(finished: Path, name: str, epochs: int) -> None:
     with open(finished / name / "curves.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == tuple(name for name in COLUMNS if name != "ebops")
     assert [int(row["epoch"]) for row in rows] == list(range(epochs))
     record = json.loads((finished / name / "tagger.json").read_text())["provenance"]
     best = min(rows, key=lambda row: float(row["validation_loss"]))

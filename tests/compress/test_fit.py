@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from compress.fit import Phase, Split, area_of, best_epoch, fit, predict
+from compress.fit import Epoch, Phase, Split, area_of, best_epoch, fit, predict
 from compress.objective import LossConfig, Objective, pack
 from jets.errors import ConfigError
 
@@ -29,6 +29,8 @@ def split(n_jets: int, seed: int) -> Split:
     return Split(inputs, pack(labels, np.ones(n_jets)), labels)
 
 
+LOSSES = [(0.1, 300), (0.2, 150), (0.4, 90), (0.3, 100)]
+"""Validation loss and EBOPs of epochs."""
 TRAIN, VALIDATION = split(200, 1), split(100, 2)
 
 
@@ -63,6 +65,13 @@ def test_the_weights_of_the_best_epoch_are_kept_and_patience_ends_the_phase(tmp_
     best = best_epoch(rows)
     assert len(rows) == best.epoch + 3 < 12
     assert area_of(predict(model, VALIDATION.inputs), VALIDATION.labels).value == pytest.approx(best.validation_auc)
+
+
+def test_with_a_budget_the_best_epoch_is_one_within_it() -> None:
+    rows = [Epoch(epoch, 1e-3, 1.0, loss, 0.9, 0.01, 1.0, ebops) for epoch, (loss, ebops) in enumerate(LOSSES)]
+    assert best_epoch(rows).epoch == 0
+    assert best_epoch(rows, 100).epoch == 3
+    assert best_epoch(rows[:2], 100).epoch == 1
 
 
 def test_fewer_jets_than_a_batch_are_one_batch(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The doctor finds what is here and says how to get what is not."""
 
+import base64
+import hashlib
 import json
 from pathlib import Path
 
@@ -37,6 +39,22 @@ def test_an_environment_variable_wins_over_path(tmp_path: Path, monkeypatch: pyt
 def test_a_program_that_fails_counts_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGWARE_VIVADO", str(fake_program(tmp_path, "vivado", "licence error v1.2", status=1)))
     assert {f.name: f.version for f in examine()}["vivado"] is None
+
+
+def test_a_qkeras_whose_files_hgq2_overwrote_counts_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"its own").digest()).rstrip(b"=").decode()
+    information = tmp_path / "qkeras_v3-9.0.dist-info"
+    for path, text in {
+        information / "METADATA": "Metadata-Version: 2.1\nName: qkeras-v3\nVersion: 9.0\n",
+        information / "RECORD": f"qkeras/__init__.py,sha256={digest},7\nqkeras_v3-9.0.dist-info/RECORD,,\n",
+        tmp_path / "qkeras" / "__init__.py": "its own",
+    }.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert {f.name: f.version for f in examine()}["qkeras-v3"] == "9.0"
+    (tmp_path / "qkeras" / "__init__.py").write_text("of hgq2")
+    assert {f.name: f.version for f in examine()}["qkeras-v3"] is None
 
 
 def test_the_doctor_fails_when_a_required_tool_is_missing(

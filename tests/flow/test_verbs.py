@@ -10,6 +10,7 @@ import tagware
 
 BASE = "jets: {sample: top_qcd}\n"
 EXACT = "student: {arithmetic: exact}\n"
+HGQ2_MLP = "student: {kind: mlp}\ncompress:\n  front_end: hgq2\n"
 TWICE = "student: {arithmetic: exact, bidirectional: true}\n"
 LSTM = "student: {cell: lstm}\ncompress: {bits: {state: [12, 4]}}\n"
 
@@ -56,6 +57,10 @@ def project(folder: Path, text: str) -> Path:
         ),
         (BASE + "student: {kind: deep_sets}\nhls: {layers: {exchange_1: {}}}\n", ["hls: layers", "'exchange_1'"]),
         (BASE + "student: {kind: mlp}\ncompress: {bits: {mean: [40, 3]}}\n", ["compress: bits", "mean", "40"]),
+        (BASE + "compress: {front_end: hgq}\n", ["compress: front_end", "'hgq'", "hgq2"]),
+        (BASE + "compress: {front_end: hgq2}\n", ["compress: hgq2", "no recurrent layers", "front_end: qkeras"]),
+        (BASE + HGQ2_MLP + "  hgq2: {ebops: 0}\n", ["compress: hgq2", "ebops must be 1 or more"]),
+        (BASE + HGQ2_MLP + "hls: {io_type: io_stream}\n", ["hls", "'features_q' has no kernel for io_stream"]),
         (BASE + EXACT + "compress: {exact: {gate_sum: [17, 4]}}\n", ["compress: exact", "gate_sum", "17 bits"]),
         (BASE + EXACT + "hls: {reuse_factor: 2}\n", ["hls", "share no multipliers", "layers: {rnn:"]),
         (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import qkeras
 
-from compress.quantize import cost
+from compress.quantize import cost, hgq2
 from hls import estimate
 from hls.convert import convert_student
 from hls.convert.plan import plan_layers
@@ -21,23 +21,25 @@ from hls.project import HlsConfig, LayerConfig, Project, SelfCheckConfig
 from hls.rtl import trace
 from jets.errors import InputError
 from models.students.particles import MaskedMean, Unmasked
-from tests.feed_forward_students import SPECS, build_feed_forward
+from tests.feed_forward_students import SPECS, build_feed_forward, build_heterogeneous
 from tests.hls.cosim.traced import Traced
 from tests.hls.rtl.firmware import Firmware, firmware_of, graph_of
 from tests.hls.students import quantized
 
 KINDS = list(SPECS)
-PARTICLES = ["deep_sets", "jedi_linear"]
+PARTICLES = ["deep_sets", "jedi_linear", "jedi_linear of HGQ2"]
+LONG = [pytest.param(f"{kind} of HGQ2", marks=pytest.mark.long) for kind in KINDS[:-1]]
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=[*KINDS, "jedi_linear of HGQ2", *LONG])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
 def student(kind: str) -> Any:
-    return build_feed_forward(SPECS[kind])
+    name, *front_end = kind.split(" of ")
+    return (build_heterogeneous if front_end else build_feed_forward)(SPECS[name])
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +65,15 @@ def test_csim_and_traced_logic_give_the_bits_of_keras(student: Any, firmware: Fi
     assert firmware.n_mismatch() == 0
 
 
-def test_the_estimate_counts_the_operations_of_the_student(student: Any, firmware: Firmware) -> None:
-    assert estimate.ebops(firmware.graph) == cost.ebops(student)
+def test_the_estimate_counts_the_operations_of_the_student(student: Any, firmware: Firmware, kind: str) -> None:
+    counted = hgq2 if "HGQ2" in kind else cost
+    assert estimate.ebops(firmware.graph) == counted.ebops(student) > 0
     (row, *_) = estimate.estimate(firmware.graph)
     assert row["initiation_interval"] == 1 and row["latency_cycles"] >= 3
 
 
 def test_one_step_of_one_weight_is_seen(student: Any, firmware: Firmware, kind: str) -> None:
-    name = "dense_0" if kind == "mlp" else "particle_1"
+    name = "dense_0" if "mlp" in kind else "particle_1"
     (plan,) = [plan for plan in plan_layers(student, HlsConfig()) if plan.name == name]
     kernel = plan.data["weight"].copy()
     kernel.flat[0] += plan.types["weight"].step
@@ -79,7 +82,9 @@ def test_one_step_of_one_weight_is_seen(student: Any, firmware: Firmware, kind: 
 
 
 @pytest.mark.parametrize(
-    "kind", [*(pytest.param(kind, marks=pytest.mark.long) for kind in KINDS[:-1]), KINDS[-1]], indirect=True
+    "kind",
+    [*(pytest.param(kind, marks=pytest.mark.long) for kind in [*KINDS[:-1], PARTICLES[-1]]), KINDS[-1], *LONG],
+    indirect=True,
 )
 def test_verilog_gives_the_bits_of_csim(firmware: Firmware, tmp_path: Path) -> None:
     traced = Traced.of(firmware.circuit, 300)
@@ -114,7 +119,7 @@ def test_the_order_of_particles_changes_no_bit(firmware: Firmware) -> None:
     assert np.array_equal(firmware.compiled.predict(np.ascontiguousarray(jets[:, ::-1]), threads=1), expected)
 
 
-@pytest.mark.parametrize("kind", ["jedi_linear"], indirect=True)
+@pytest.mark.parametrize("kind", PARTICLES[1:], indirect=True)
 def test_a_conversion_promises_no_difference(student: Any, tmp_path: Path) -> None:
     config = HlsConfig(backend="Vivado", self_check=SelfCheckConfig(n_jets=2000))
     project = convert_student(student, config, tmp_path / "project", "ab", jets_of((5, 4), 200))
