@@ -5,6 +5,7 @@ python benchmarks/resimulation.py --out build/resimulation [--views FILE] [--par
 Simulates top and QCD jets in five views (or takes those of a jets file with views), pre-trains RS3L on their training
 split, and trains it on the packaged sample from scratch, fine-tuned, and with its body kept as it was pre-trained. AUC
 is on the sample's test jets, shifts (arXiv:2403.07066) on the test split of the views, of the probability of top.
+What is in OUT already is not made again.
 """
 
 from __future__ import annotations
@@ -77,7 +78,10 @@ def main() -> None:
                 backbone_rate=1.0 if rate is None else rate,
             )
             folder = options.out / f"{name}_{labels}".replace(" ", "_")
-            tagger = train(NAME, config, sample_path("top_qcd"), how_tuned, folder, None if rate is None else start)
+            done, begins = (folder / "tagger.json").is_file(), None if rate is None else start
+            tagger = (
+                Tagger.load(folder) if done else train(NAME, config, sample_path("top_qcd"), how_tuned, folder, begins)
+            )
             print(row(name, labels, tagger, views), flush=True)
 
 
