@@ -22,6 +22,7 @@ from hls.comparison.performance import Merit, Performance, Tables
 from hls.comparison.render import render_comparison
 from hls.comparison.replicas import bootstrap
 from hls.comparison.robustness import robustness
+from hls.comparison.shifts import shifts
 from hls.report import installed_versions
 from jets.dataset import JetsFile
 from jets.files import OWNER_MARK, claim_folder, replacing
@@ -69,6 +70,7 @@ def compared(candidates: Sequence[Candidate], jets: Path, config: CompareConfig,
             **tables,
             **layers(candidates, file, len(scored), config),
             **robustness(candidates, file, len(scored), config),
+            **shifts(scored, file, config),
             **hardware(candidates, merit, config.budget),
         },
     )

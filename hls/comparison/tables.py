@@ -149,6 +149,17 @@ def robustness_table(comparison: Comparison) -> Table:
     return Table(header, tuple(rows))
 
 
+def shift_table(comparison: Comparison) -> Table:
+    """How far each view moves the scores: a row a tagger, signal and class, a column a view."""
+    groups: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in comparison.tables["shifts"]:
+        cells = groups.setdefault((row["tagger"], row["signal"], row["class"]), {})
+        cells[row["view"]] = measured(row["distance"])
+    views = tuple(next(iter(groups.values()), {}))
+    rows = tuple((*key, *(cells.get(view, ABSENT) for view in views)) for key, cells in groups.items())
+    return Table(("Tagger", "Signal", "Class", *views), rows)
+
+
 def hardware_table(comparison: Comparison) -> Table:
     """Every design with its kind and the fronts it is on."""
     rows = []
