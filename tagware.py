@@ -156,6 +156,7 @@ def _project_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     report.add_argument("project", type=Path, help="folder with a project.yaml")
     report.add_argument("--readme", type=Path, help="put the main table between this file's report marks")
     report.add_argument("--save", action="store_true", help="keep report.json in the project's folder, for git")
+    _search_verb(verbs)
     _compare_verb(verbs)
     package = verbs.add_parser("package", help="put a finished project into one archive that others can verify")
     package.add_argument("project", type=Path, help="folder with a project.yaml")
@@ -164,6 +165,20 @@ def _project_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     verify.add_argument("archive", type=Path, help="made by `tagware package`")
     doctor = verbs.add_parser("doctor", help="tell which tools are here, and what the missing ones would add")
     doctor.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _search_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    search = verbs.add_parser("search", help="try many students of a project, and choose one for a budget")
+    search.add_argument("project", type=Path, help="folder with a project.yaml that has a section search")
+    search.add_argument("--trials", type=int, metavar="N", help="how many, those of earlier calls included")
+    search.add_argument(
+        "--jobs", type=int, metavar="N", help="trials at a time (default: 1, or all that a cluster has)"
+    )
+    search.add_argument("--cluster", metavar="WHERE", help="Dask: local, or a scheduler such as tcp://host:8786")
+    search.add_argument("--storage", metavar="URL", help="sqlite:///, postgresql://, redis:// or journal:///")
+    search.add_argument("--lut", type=int, metavar="N", help="budget of look-up tables")
+    search.add_argument("--latency-ns", type=float, metavar="NS", help="budget of latency")
+    search.add_argument("--part", help="FPGA that the winner's project.yaml names")
 
 
 def _compare_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

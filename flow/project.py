@@ -13,6 +13,7 @@ from compress.quantize.exact import ExactBits
 from compress.quantize.front_end import AnyBits
 from compress.quantize.hgq2 import HgqBits
 from compress.quantize.qkeras import Bits
+from flow.search.config import SearchConfig
 from hls.comparison.config import CompareConfig
 from hls.cosim.config import CosimConfig
 from hls.project import HlsConfig
@@ -124,6 +125,7 @@ class ProjectConfig:
     synth: SynthConfig | None = field(default_factory=SynthConfig)
     vendor: tuple[VendorSection, ...] = ()
     compare: CompareConfig = field(default_factory=CompareConfig)
+    search: SearchConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,29 @@ class ProjectFolder:
         synth = dataclasses.replace(self.config.synth or SynthConfig(), place_and_route=True)
         return dataclasses.replace(self, config=dataclasses.replace(self.config, synth=synth))
 
+    @property
+    def search(self) -> SearchConfig:
+        """Its search.
+
+        Raises:
+            ConfigError: it has none.
+        """
+        if self.config.search is None:
+            where = self.folder / "project.yaml"
+            raise ConfigError("has no section 'search'", where, "write it as in docs/search.md")
+        return self.config.search
+
+    def with_search(self, **given: Any) -> ProjectFolder:
+        """The same project with other settings of its search, those of the budget among them.
+
+        Raises:
+            ConfigError: it has no search, or a value is out of range.
+        """
+        limits = {name: given.pop(name) for name in ("lut", "latency_ns", "part") if name in given}
+        budget = dataclasses.replace(self.search.budget, **limits)
+        search = dataclasses.replace(self.search, budget=budget, **given)
+        return dataclasses.replace(self, config=dataclasses.replace(self.config, search=search))
+
     @staticmethod
     def load(folder: str | Path) -> ProjectFolder:
         """Read `project.yaml` in `folder` (or the YAML file itself).
@@ -162,7 +187,16 @@ class ProjectFolder:
         path = folder / "project.yaml"
         if not path.is_file():
             raise InputError("no such project (it has no project.yaml)", folder, "see firmware_projects/ for examples")
-        content = read_yaml(path)
+        return ProjectFolder.of(read_yaml(path), folder)
+
+    @staticmethod
+    def of(content: Mapping[str, Any], folder: Path) -> ProjectFolder:
+        """The project that the content of a `project.yaml` in `folder` describes.
+
+        Raises:
+            ConfigError: an unknown key or a value out of range, with its place.
+        """
+        path = folder / "project.yaml"
         student = fill_student(content.get("student"), f"{path}: student")
         config = fill(ProjectConfig, {**content, "student": student}, path)
         try:

@@ -51,18 +51,18 @@ class StageState:
 
 
 class Runner:
-    """Runs a project's stages inside one build folder.
+    """Runs a project's stages inside one build folder; finished ones that they read may be `given` from elsewhere.
 
     Raises:
         StorageError: the folder is not ours, or another run holds it.
     """
 
-    def __init__(self, stages: Sequence[Stage], build: Path) -> None:
-        self.stages, self.build = tuple(stages), Path(build)
+    def __init__(self, stages: Sequence[Stage], build: Path, given: Mapping[str, Path] | None = None) -> None:
+        self.stages, self.build, self.given = tuple(stages), Path(build), dict(given or {})
 
     def folder(self, name: str) -> Path:
         """Where the finished stage lives."""
-        return self.build / name
+        return self.given.get(name, self.build / name)
 
     def run(self, until: str | None = None, announce: Callable[[str, str], None] = lambda stage, state: None) -> None:
         """Run every stage that is not fresh, up to and including `until`.
@@ -88,7 +88,7 @@ class Runner:
     def states(self) -> list[StageState]:
         """How each stage stands, without running anything."""
         found: list[StageState] = []
-        upstream_fresh: dict[str, bool] = {}
+        upstream_fresh = dict.fromkeys(self.given, True)
         for stage in self.stages:
             ready = all(upstream_fresh[name] for name in stage.after)
             state = self._state(stage, ready)

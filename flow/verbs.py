@@ -8,6 +8,7 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,6 +206,25 @@ def report(options: argparse.Namespace) -> None:
         _say_report(folder)
     elif not options.readme:
         raise InputError("the project has no report yet", folder, f"make it with `tagware run {project.folder}`")
+
+
+def search(options: argparse.Namespace) -> None:
+    """`tagware search`."""
+    from flow.project import ProjectFolder
+    from flow.search.run import SEARCH, WINNER
+    from flow.search.run import search as run
+    from flow.search.workers import hire
+
+    project = ProjectFolder.load(options.project.parent if options.project.is_file() else options.project)
+    project = project.with_search(**_given(options, "trials", "storage", "lut", "latency_ns", "part"))
+    result = run(project, partial(hire, options.jobs, options.cluster), _announce)
+    out = project.build / SEARCH
+    _say(f"{result.counted()}: {out / 'search.html'}")
+    if result.fails_budget:
+        raise InputError(result.verdict().rstrip("."), out, "raise the budget, or search on with more --trials")
+    _say(result.verdict())
+    if result.winner is not None:
+        _say(f"winner: {out / WINNER / 'project.yaml'}")
 
 
 def compare(options: argparse.Namespace) -> None:

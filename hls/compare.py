@@ -193,6 +193,14 @@ def physics(scores: Scores, n_replicas: int = 200, seed: int = 1) -> dict[str, A
     }
 
 
+def model_physics(scores: Scores, name: str, n_replicas: int = 200, seed: int = 1) -> dict[str, Any]:
+    """The entry of one model in the section `physics`."""
+    model, rng = _Measured.of(scores, name), np.random.default_rng(seed)
+    sorted_scores = {name: model.sorted_scores}
+    replicas = bootstrap_efficiencies(sorted_scores, len(scores), SIGNAL_EFFICIENCIES, n_replicas, rng)
+    return model.numbers(replicas[name])
+
+
 @dataclass(frozen=True)
 class _Measured:
     """One model's scores, sorted, and what single jets add to its AUC; `rejections` of every class in turn."""

@@ -36,7 +36,7 @@ def run_tasks(tasks: Sequence[Callable[[], Result]], processes: int, what: str) 
     if processes == 1 or len(tasks) < 2:
         yield from (task() for task in tasks)
         return
-    with _pool(min(processes, len(tasks))) as pool:
+    with worker_pool(min(processes, len(tasks))) as pool:
         try:
             for future in [pool.submit(task) for task in tasks]:
                 yield future.result()
@@ -46,7 +46,7 @@ def run_tasks(tasks: Sequence[Callable[[], Result]], processes: int, what: str) 
 
 
 @contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+def worker_pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """Fresh worker processes that end at once when the block fails or is interrupted."""
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _start_worker)
     try:

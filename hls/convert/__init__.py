@@ -53,13 +53,16 @@ def student_graph(tagger_folder: str | Path, config: HlsConfig) -> Any:
     Raises:
         InputError: no tagger there, or a layer that the firmware cannot compute exactly; names the layer.
     """
+    return model_graph(_quantized_student(Path(tagger_folder)).network, config)
+
+
+def model_graph(model: Any, config: HlsConfig) -> Any:
+    """As `student_graph`, of a Keras model of a quantization front end, trained or not."""
     from hls.convert.graph import build_graph
     from hls.convert.plan import plan_layers
 
-    tagger_folder = Path(tagger_folder)
-    model = _quantized_student(tagger_folder).network
     config = dataclasses.replace(config, io_type="io_parallel")
-    return build_graph(model, plan_layers(model, config), config, tagger_folder / "never_written")
+    return build_graph(model, plan_layers(model, config), config, Path("never_written"))
 
 
 def convert_student(
