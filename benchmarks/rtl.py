@@ -2,10 +2,11 @@
 
     python benchmarks/rtl.py FOLDER [DESIGN …] --vectors 100000
 
-A DESIGN may be a pattern, such as 'exact_*_static'. The exact cells are trained for a few epochs on the packaged jets,
-with learnt bits, and Keras is compared, too. The other networks have fresh weights, which use more of their codes than
-trained ones. VECTORS is the number of random vectors; beside them go 72,000 jets (QCD, top) through the recurrent
-designs and 12,000 (five classes) through the others. Prints a JSON object for each design.
+A DESIGN may be a pattern, such as 'exact_*_static'. The exact cells have learnt bits: each is trained for a few epochs
+on the packaged jets, with padding skipped (as in the "masked" designs), and Keras is compared, too. The other networks
+have fresh weights, which use more of their codes than trained ones. VECTORS is the number of random vectors; beside
+them go 72,000 jets (QCD, top) through the recurrent designs and 12,000 (five classes) through the others. Prints a JSON
+object for each design.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ from compress.distil import DistilConfig, distil
 from compress.fit import predict
 from compress.objective import LossConfig
 from compress.quantize.exact import ExactBits
-from compress.quantize.qkeras import Bits, build_quantized
+from compress.quantize.exact import build_quantized as build_exact
+from compress.quantize.qkeras import Bits
+from compress.quantize.qkeras import build_quantized as build_qkeras
 from hls.convert import convert_student
 from hls.convert.graph import build_graph
 from hls.convert.plan import plan_layers
@@ -50,12 +53,9 @@ from models.students.recurrent import RecurrentSpec
 Codes = NDArray[np.int64]
 
 EXACT_CELLS = {
-    "exact_gru": RecurrentSpec(arithmetic="exact"),
-    "exact_gru_masked": RecurrentSpec(arithmetic="exact", skip_padding=True),
-    "exact_gru_reset_before": RecurrentSpec(arithmetic="exact", reset_after=False),
-    "exact_gru_reset_before_masked": RecurrentSpec(arithmetic="exact", reset_after=False, skip_padding=True),
-    "exact_lstm": RecurrentSpec("lstm", arithmetic="exact"),
-    "exact_lstm_masked": RecurrentSpec("lstm", arithmetic="exact", skip_padding=True),
+    "exact_gru": RecurrentSpec(arithmetic="exact", skip_padding=True),
+    "exact_gru_reset_before": RecurrentSpec(arithmetic="exact", skip_padding=True, reset_after=False),
+    "exact_lstm": RecurrentSpec("lstm", arithmetic="exact", skip_padding=True),
 }
 
 
@@ -79,18 +79,20 @@ class Converted:
 def qkeras_tagger(cell: str, folder: Path) -> Converted:
     """The student of `tagware distil`: 20 constituents of 6 features, 20 units, a dense layer of 64, a logit."""
     bits = Bits(state=(12, 4)) if cell == "lstm" else Bits()
-    return student(build_quantized(RecurrentSpec(cell), bits, 1), folder / "firmware")  # type: ignore[arg-type]
+    return student(build_qkeras(RecurrentSpec(cell), bits, 1), folder / "firmware")  # type: ignore[arg-type]
 
 
-def exact_tagger(name: str, folder: Path) -> Converted:
-    """The same of an exact cell, with learnt bits; all schedules have one student, in the folder `name` beside."""
+def exact_tagger(cell: str, masked: bool, folder: Path) -> Converted:
+    """The same of an exact cell with learnt bits, trained once for all designs, in the folder `cell` beside."""
+    spec, bits = EXACT_CELLS[cell], ExactBits(learn=True, ebops_weight=1e-5)
     epochs = DistilConfig(LossConfig(logits="cross_entropy"), float_epochs=3, quantized_epochs=5)
-    bits = ExactBits(learn=True, ebops_weight=1e-5)
-    tagger = distil(EXACT_CELLS[name], bits, sample_path("top_qcd"), None, epochs, folder.parent / name)
-    converted = student(tagger.network, folder / "firmware")
+    tagger = distil(spec, bits, sample_path("top_qcd"), None, epochs, folder.parent / cell)
+    network = build_exact(dataclasses.replace(spec, skip_padding=masked), bits, 1)
+    network.set_weights(tagger.network.get_weights())
+    converted = student(network, folder / "firmware")
 
     def keras_codes(codes: Codes) -> Codes:
-        return codes_of(predict(tagger.network, values_of(codes, converted.circuit)), converted.circuit)
+        return codes_of(predict(network, values_of(codes, converted.circuit)), converted.circuit)
 
     learnt = tagger.quantization or {}
     bits_of_a_weight = learnt["tensors"]["rnn/recurrent_weight"]["mean_bits"]
@@ -188,7 +190,8 @@ SCHEDULES = {
 }
 TAGGERS: dict[str, Callable[[Path], Converted]] = {
     **{f"qkeras_{cell}": partial(qkeras_tagger, cell) for cell in ("gru", "lstm")},
-    **{name: partial(exact_tagger, name) for name in EXACT_CELLS},
+    **{cell: partial(exact_tagger, cell, False) for cell in EXACT_CELLS},
+    **{f"{cell}_masked": partial(exact_tagger, cell, True) for cell in EXACT_CELLS},
 }
 DESIGNS: dict[str, tuple[Callable[[Path], Converted], RtlConfig]] = {
     "mlp": (partial(classifier, False), RtlConfig()),
