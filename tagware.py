@@ -15,6 +15,7 @@ from jets.errors import TagwareError
 __version__ = "0.1.0"
 
 DESCRIPTION = "From foundation-model jet taggers to verified trigger firmware."
+CLUSTER = "Dask: local, or a scheduler such as tcp://host:8786"
 EPILOG = "Start with `tagware run firmware_projects/top_gru`; `tagware VERB --help` tells more about a verb."
 
 
@@ -69,6 +70,7 @@ def _jets_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     simulate.add_argument("--seed", type=int)
     simulate.add_argument("--config", type=Path, metavar="YAML", help="all options of a simulation as a YAML file")
     simulate.add_argument("--processes", type=int, metavar="N", help="worker processes (default: one a core)")
+    simulate.add_argument("--cluster", metavar="WHERE", help=CLUSTER)
     bring = verbs.add_parser("import", help="convert a public data set into a jets file")
     bring.add_argument("format", help="jetclass, jetnet, cms_pfnano, ...: see docs/data.md")
     bring.add_argument("paths", nargs="+", help="files or folders of files; CLASS=PATH where files hold no labels")
@@ -76,6 +78,7 @@ def _jets_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     bring.add_argument("--classes", nargs="+", metavar="CLASS", help="classes in their order; NEW=OLD renames one")
     bring.add_argument("--n-constituents", type=int, metavar="N", help="keep only the hardest")
     bring.add_argument("--processes", type=int, metavar="N", help="worker processes (default: one a core)")
+    bring.add_argument("--cluster", metavar="WHERE", help=CLUSTER)
 
 
 def _model_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -174,7 +177,7 @@ def _search_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     search.add_argument(
         "--jobs", type=int, metavar="N", help="trials at a time (default: 1, or all that a cluster has)"
     )
-    search.add_argument("--cluster", metavar="WHERE", help="Dask: local, or a scheduler such as tcp://host:8786")
+    search.add_argument("--cluster", metavar="WHERE", help=CLUSTER)
     search.add_argument("--storage", metavar="URL", help="sqlite:///, postgresql://, redis:// or journal:///")
     search.add_argument("--lut", type=int, metavar="N", help="budget of look-up tables")
     search.add_argument("--latency-ns", type=float, metavar="NS", help="budget of latency")

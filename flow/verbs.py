@@ -29,8 +29,7 @@ def simulate(options: argparse.Namespace) -> None:
     chosen = read_yaml(options.config) if options.config else {}
     chosen |= _given(options, "classes", "n_per_class", "pt_gev", "detector", "seed")
     config = fill(SimulateConfig, chosen, options.config or "tagware simulate")
-    extra = {} if options.processes is None else {"processes": options.processes}
-    _say_jets(run(config, options.out, **extra))
+    _say_jets(run(config, options.out, options.processes, options.cluster))
 
 
 def import_jets(options: argparse.Namespace) -> None:
@@ -39,7 +38,7 @@ def import_jets(options: argparse.Namespace) -> None:
     from jets.readers import ImportConfig
     from jets.readers import import_jets as run
 
-    config = fill(ImportConfig, _given(options, "classes", "n_constituents", "processes"), "tagware import")
+    config = fill(ImportConfig, _given(options, "classes", "n_constituents", "processes", "cluster"), "tagware import")
     file = JetsFile(run(options.format, options.paths, options.out, config))
     counts = ", ".join(f"{name} {n}" for name, n in file.provenance["counts"].items())
     _say(f"{file.n_jets} jets ({counts}): {options.out}")
@@ -213,7 +212,7 @@ def search(options: argparse.Namespace) -> None:
     from flow.project import ProjectFolder
     from flow.search.run import SEARCH, WINNER
     from flow.search.run import search as run
-    from flow.search.workers import hire
+    from jets.workers import hire
 
     project = ProjectFolder.load(options.project.parent if options.project.is_file() else options.project)
     project = project.with_search(**_given(options, "trials", "storage", "lut", "latency_ns", "part"))

@@ -19,7 +19,7 @@ import numpy as np
 
 from flow.search.space import Space
 from flow.search.trial import Outcome
-from flow.search.workers import Workers
+from jets.workers import Workers
 
 if TYPE_CHECKING:
     from optuna import Study, Trial

@@ -17,13 +17,13 @@ from flow.search.result import SearchResult, choose, now, trial_rows
 from flow.search.space import Space
 from flow.search.storage import open_storage, shown
 from flow.search.trial import SHARED, Terms, evaluate, trial_digest
-from flow.search.workers import Workers, hire
 from flow.source import given_path, open_jets
 from flow.stages import MANIFEST, Runner
 from flow.steps import stages
 from hls.report import installed_versions
 from jets.config import read_yaml
 from jets.files import claim_folder, json_digest, read_json, replacing
+from jets.workers import Workers, hire
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -38,6 +38,7 @@ class ImportConfig:
             all of the format's. Jets of any other class are an error.
         n_constituents: the hardest constituents to keep; None for the width of the format.
         processes: that read at a time; None for one a core. The result does not depend on it.
+        cluster: the Dask cluster that reads instead: "local", or a scheduler's address.
 
     Raises:
         ConfigError: no constituents, or a class named twice.
@@ -46,6 +47,7 @@ class ImportConfig:
     classes: tuple[str, ...] | None = None
     n_constituents: int | None = None
     processes: int | None = None
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
         if self.n_constituents is not None and self.n_constituents < 1:
@@ -157,7 +159,7 @@ def import_jets(format: str, paths: Sequence[str | Path], out: str | Path, confi
     with _parts_folder(out) as folder:
         parts = _parts(format, sources, classes, config.n_constituents, folder)
         _drop_others(folder, parts)
-        found = _make(parts, processes)
+        found = _make(parts, processes, config.cluster)
         chosen = config.pairs or [(name, name) for name in classes if reader.every_class or found[name]]
         _check_found(found, chosen, sources)
         provenance = {
@@ -277,11 +279,11 @@ def _drop_others(folder: Path, parts: Sequence[_Part]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _make(parts: Sequence[_Part], processes: int) -> Counter[str]:
+def _make(parts: Sequence[_Part], processes: int, cluster: str | None) -> Counter[str]:
     """Read the parts; the number of jets of each class."""
     found: Counter[str] = Counter()
     with tqdm(desc="read", total=_total(parts), unit="jets", disable=None) as bar:
-        for counts in run_tasks([part.make for part in parts], processes, "an import"):
+        for counts in run_tasks([part.make for part in parts], processes, "an import", cluster):
             found.update(dict(zip(parts[0].classes, counts, strict=True)))
             bar.update(sum(counts))
     return found

@@ -40,16 +40,18 @@ class _Chunk:
         return self.n_jets
 
 
-def simulate(config: SimulateConfig, out: str | Path, processes: int | None = None) -> Path:
+def simulate(config: SimulateConfig, out: str | Path, processes: int | None = None, cluster: str | None = None) -> Path:
     """Simulate jets and write them to the jets file `out`.
 
     Chunks of `JETS_PER_CHUNK` jets of a class are made one by one in `<out>.parts`, each from its own seed, and
-    merged at the end, so the file does not depend on `processes` (default: all cores), and an interrupted run
-    goes on where it stopped. The classes are mixed within each run of chunks.
+    merged at the end, so the file does not depend on `processes` (default: all cores) or on the Dask `cluster`
+    ("local", or a scheduler's address) that makes them, and an interrupted run goes on where it stopped. The classes
+    are mixed within each run of chunks.
 
     Raises:
-        ToolNotFound: pythia8mc, fastjet or awkward is not installed.
+        ToolNotFound: pythia8mc, fastjet or awkward is not installed, or Dask for a cluster.
         ConfigError: hardly any event has a jet in the pT window, or `processes` is below 1.
+        InputError: there is no scheduler at the cluster's address, or it has no workers.
         StorageError: the disk is full, `out` cannot be written, or it is a file that is not ours.
         ToolFailed: a worker process was killed.
     """
@@ -62,7 +64,7 @@ def simulate(config: SimulateConfig, out: str | Path, processes: int | None = No
     parts = claim_folder(out.with_name(out.name + ".parts"))
     work = claim_folder(parts / json_digest(provenance)[:16])
     chunks = _chunks(config, work)
-    _make(chunks, processes)
+    _make(chunks, processes, cluster)
     _merge(chunks, out, provenance)
     shutil.rmtree(work, ignore_errors=True)
     if not any(path.is_dir() for path in parts.iterdir()):
@@ -81,12 +83,12 @@ def _chunks(config: SimulateConfig, work: Path) -> list[_Chunk]:
     ]
 
 
-def _make(chunks: list[_Chunk], processes: int) -> None:
+def _make(chunks: list[_Chunk], processes: int, cluster: str | None) -> None:
     missing = [chunk for chunk in chunks if not _is_whole(chunk)]
     done = sum(chunk.n_jets for chunk in chunks) - sum(chunk.n_jets for chunk in missing)
     total = done + sum(chunk.n_jets for chunk in missing)
     with tqdm(desc="simulate", total=total, initial=done, unit="jets", disable=None) as bar:
-        for n_jets in run_tasks([chunk.make for chunk in missing], processes, "a simulation"):
+        for n_jets in run_tasks([chunk.make for chunk in missing], processes, "a simulation", cluster):
             bar.update(n_jets)
 
 

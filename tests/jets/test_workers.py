@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from jets.errors import ConfigError, DataError, ToolFailed
+from jets import workers
+from jets.errors import ConfigError, DataError, InputError, ToolFailed
 from jets.workers import run_tasks, worker_count
 
 
@@ -33,6 +34,20 @@ def test_an_error_of_a_task_is_that_of_the_first_in_order() -> None:
 def test_a_killed_process_is_named() -> None:
     with pytest.raises(ToolFailed, match=r"a power process was killed, perhaps for want of memory; .*fewer processes"):
         list(run_tasks([be_killed, be_killed], 2, "a power"))
+
+
+def test_a_dask_cluster_gives_the_same_results_and_errors() -> None:
+    tasks = [partial(pow, 2, power) for power in range(5)]
+    assert list(run_tasks(tasks, 1, "a power", "local")) == [1, 2, 4, 8, 16]
+    assert list(run_tasks([], 1, "a power", "local")) == []
+    with pytest.raises(DataError, match="no jets"):
+        list(run_tasks([fail], 1, "a power", "local"))
+
+
+def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "SECONDS", 1)
+    with pytest.raises(InputError, match=r"tcp://127\.0\.0\.1:9: there is no Dask scheduler here"):
+        list(run_tasks([fail], 1, "a power", "tcp://127.0.0.1:9"))
 
 
 def test_there_is_a_worker_a_core_and_never_none() -> None:

@@ -21,8 +21,8 @@ from flow.project import ProjectFolder
 from flow.search.driver import DRIVER, GONE, OBJECTIVES, OUTCOME, SAME, Driver
 from flow.search.space import Space
 from flow.search.trial import Outcome
-from flow.search.workers import Workers, hire
 from jets.errors import DataError
+from jets.workers import Workers, hire
 
 WIDE = {"student.units": {"low": 2, "high": 200}, "hls.clock_ns": {"low": 2.0, "high": 9.0}}
 NARROW = {"student.units": [8, 12], "hls.clock_ns": [4.0, 5.0]}

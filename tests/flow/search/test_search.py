@@ -16,13 +16,13 @@ import tagware
 from compress.teach import LAYOUT
 from flow.project import ProjectFolder
 from flow.reporting import TEACHER_OUTPUTS
-from flow.search import workers
 from flow.search.config import SearchConfig
 from flow.search.result import SearchResult
 from flow.search.space import Space
 from flow.search.trial import Terms, evaluate, hopeless
 from flow.source import provide_jets
 from flow.stages import Runner, Stage
+from jets import workers
 from jets.dataset import JetsFile, JetsWriter
 from jets.errors import DataError
 from jets.hdf5 import HDF5Writer
