@@ -180,9 +180,10 @@ def test_the_file_depends_neither_on_the_number_of_processes_nor_on_what_was_don
 ) -> None:
     one = import_jets("top_tagging", many_files, tmp_path / "a.h5", ONE)
     two = import_jets("top_tagging", many_files, tmp_path / "b.h5", ImportConfig(processes=2))
-    assert file_digest(one) == file_digest(two)
+    dask = import_jets("top_tagging", many_files, tmp_path / "c.h5", ImportConfig(processes=1, cluster="local"))
+    assert file_digest(one) == file_digest(two) == file_digest(dask)
     JetsFile(one).verify()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "b.h5", "in"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "b.h5", "c.h5", "in"]
 
 
 @pytest.fixture
