@@ -9,6 +9,7 @@ from hls.rtl.circuit import Circuit, FeedForward, Recurrence
 from hls.rtl.config import RtlConfig
 from hls.rtl.design import Bus, Unit
 from hls.rtl.emit.buses import join, part
+from hls.rtl.emit.delays import SEQUENCER
 from hls.rtl.emit.flow import Line, steady_interval
 from hls.rtl.emit.stages import Pipeline, pipeline, split
 from jets.errors import ConfigError, InputError
@@ -140,7 +141,8 @@ def _recurrence(block: Recurrence, name: str, config: RtlConfig) -> RecurrenceBl
     first, rest = split(block.logic, block.logic.shape[0] - block.n_states)
     if not first.out_idxs:
         raise InputError("its output does not depend on its input", layer, "leave it out")
-    projection = pipeline(f"{name}_projection", first, config.longest_path, config.projection_stages)
+    behind_sequencer = config.longest_path - min(SEQUENCER, config.longest_path / 2)
+    projection = pipeline(f"{name}_projection", first, behind_sequencer, config.projection_stages)
     at_least = 1 if rest.cost == 0 else None
     step = pipeline(f"{name}_step", rest, config.longest_path, config.cell_stages or at_least)
     if config.cells > block.n_steps:

@@ -11,8 +11,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-ENTRY = 0.5
+ENTRY = 0.8
 """Of what many operations read, behind the choice between a jet's first state and the next one."""
+SEQUENCER = 1.5
+"""Before the projection of a cell: whose data it takes."""
 ADDER, ADDER_BIT = 0.45, 0.008
 THREE_TERMS = 0.30
 """More for the compressor before the carry chain."""
