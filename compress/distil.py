@@ -13,20 +13,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.fit import Phase, Split, best_epoch, fit
+from compress.fit import Phase, Split, best_epoch, fit, validate
+from compress.neurons import free_neurons, hold_earlier, least_active
 from compress.objective import TEACHER, LossConfig, Objective, pack
+from compress.prune import PruneConfig, Restraint
 from compress.quantize.front_end import AnyBits, FrontEnd, front_end_of
 from compress.teach import TeacherOutputs
-from jets.config import check_above_zero, check_at_least
+from jets.config import check_above_zero, check_at_least, fill
 from jets.dataset import JetsFile, concatenate
-from jets.errors import DataError, InputError, TagwareError
+from jets.errors import ConfigError, DataError, InputError, TagwareError
 from jets.features import PowerOfTwoScaling
 from jets.files import claim_folder, json_digest
-from models.registry import architecture, n_outputs
+from models.registry import architecture
+from models.students.neurons import neurons_of
+from models.students.recurrent import RecurrentSpec
 from models.students.student import StudentSpec, architecture_name
 from models.tagger import Tagger
 
 SCALING_JETS = 200_000
+NOTHING = PruneConfig()
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,17 @@ def distil(
     teacher_outputs: TeacherOutputs | None,
     config: DistilConfig,
     out: Path,
+    prune: PruneConfig = NOTHING,
+    earlier: Tagger | None = None,
 ) -> Tagger:
     """Train the float and the quantized student on the train split and return the quantized one.
 
     `out` gets `float/` and `quantized/`, a `Tagger` folder each with the `curves.csv` of its phase. A finished phase
     of an earlier call with the same settings, jets and teacher is reused, an interrupted one starts over. The inputs
     of the train and validation splits are held in memory (480 bytes a jet for 20 constituents of six features).
+
+    With an `earlier` student of the same shape and bits the new one gives that one's outputs, bit for bit, and then its
+    own, which are learnt by the neurons that `earlier` leaves free (docs/pruning.md).
 
     Args:
         spec: the student's shape.
@@ -90,17 +100,20 @@ def distil(
         teacher_outputs: of the same file; not needed, nor looked at, where the labels alone are learnt from.
         config: how to train.
         out: a new, an empty, or an earlier folder of ours.
+        prune: what is taken from the student.
+        earlier: the quantized student that keeps its outputs.
 
     Raises:
         InputError: a loss that needs the teacher without one, or without its embedding.
-        ConfigError: the loss does not stay finite.
+        ConfigError: the loss does not stay finite, the neurons of such a student cannot be pruned, or `earlier` is of
+            another shape or other bits.
         DataError: a split without jets of one of the classes, or a teacher of other jets or classes.
         StorageError: `out` is not ours, or the disk is full.
     """
     source = jets_file if isinstance(jets_file, JetsFile) else JetsFile(jets_file)
     teacher = _teacher_for(source, teacher_outputs, config)
     out = claim_folder(out)
-    run = _Run(spec, bits, source, teacher, config)
+    run = _Run(spec, bits, source, teacher, config, prune, earlier)
     finished = run.reuse(out / "quantized", run.quantized_record())
     if finished is not None and run.reuse(out / "float", run.float_record()) is not None:
         return finished
@@ -131,10 +144,15 @@ class _Run:
         source: JetsFile,
         teacher: TeacherOutputs | None,
         config: DistilConfig,
+        prune: PruneConfig,
+        earlier: Tagger | None,
     ) -> None:
         self.design = architecture(architecture_name(spec))
         self.spec, self.bits, self.source, self.teacher, self.config = spec, bits, source, teacher, config
+        self.prune, self.earlier = prune, earlier
         self._splits: dict[str, Split] = {}
+        if earlier is not None:
+            check_extendable(earlier, spec, bits)
 
     def float_record(self) -> dict[str, Any]:
         """What decides the float student's weights (JSON-serialisable)."""
@@ -149,14 +167,18 @@ class _Run:
             if self.config.loss.embedding is not None:
                 answers["embedding_sha256"] = _sha256(self.teacher.embedding)
             record["teacher"] = {**answers, **self.teacher.provenance}
+        if self.earlier is not None:
+            weights = [_sha256(values) for values in self.earlier.network.get_weights()]
+            record["earlier"] = {"weights_sha256": weights, "classes": self.earlier.heads}
         return record
 
     def quantized_record(self) -> dict[str, Any]:
         """What decides the quantized student's weights (JSON-serialisable)."""
         settings = self.config.record() | {"bits": dataclasses.asdict(self.bits)}
+        pruning = {} if self.prune == NOTHING else {"prune": dataclasses.asdict(self.prune)}
         packages = {package: version(package) for package in front_end_of(self.bits).packages}
         record = self.float_record()
-        return record | {"distil": settings, "versions": record["versions"] | packages}
+        return record | {"distil": settings, "versions": record["versions"] | packages} | pruning
 
     def reuse(self, folder: Path, record: dict[str, Any]) -> Tagger | None:
         """The tagger that an earlier call with the same record left, or None."""
@@ -171,10 +193,14 @@ class _Run:
         import keras
 
         keras.utils.set_random_seed(self.config.seed)
-        network = self.design.build(self.spec, n_outputs(self.source.classes))
-        tagger = Tagger(self.design.name, self.spec, self.source.classes, self._fit_scaling(), network, "keras")
+        scaling = self._fit_scaling() if self.earlier is None else self.earlier.scaling
+        heads = () if self.earlier is None else self.earlier.heads
+        tagger = Tagger(self.design.name, self.spec, self.source.classes, scaling, None, "keras", earlier_classes=heads)
+        network = self.design.build(self.spec, tagger.n_network_outputs)
+        tagger = dataclasses.replace(tagger, network=network)
         settings = (self.config.float_epochs, self.config.learning_rate)
-        return self._train(tagger, Phase("float", *settings, *self._shared()), folder, self.float_record())
+        phase = Phase("float", *settings, *self._shared(), self._restraint(network, NOTHING).apply)
+        return self._train(tagger, phase, folder, self.float_record())
 
     def train_quantized(self, student: Tagger, folder: Path) -> Tagger:
         """The quantized student from the float one's weights, saved."""
@@ -182,12 +208,38 @@ class _Run:
 
         keras.utils.set_random_seed(self.config.seed)  # of learnt bits, whether the float student is new or reused
         front_end = front_end_of(self.bits)
-        network = front_end.build(self.spec, self.bits, student.n_outputs)
+        network = front_end.build(self.spec, self.bits, student.n_network_outputs)
         front_end.warm_start(network, student.network)
+        restraint = self._restraint(network, self.prune)
+        if self.prune.neurons:
+            restraint.hold_out(network, neurons_of(self.spec), self._least_active(student))
         tagger = dataclasses.replace(student, network=network)
         settings = (self.config.quantized_epochs, self.config.quantized_learning_rate)
-        phase = Phase("quantized", *settings, *self._shared())
+        phase = Phase("quantized", *settings, *self._shared(), restraint.apply)
         return self._train(tagger, phase, folder, self.quantized_record(), front_end)
+
+    def _restraint(self, network: Any, prune: PruneConfig) -> Restraint:
+        restraint = Restraint(network, prune)
+        if self.earlier is not None:
+            hold_earlier(restraint, network, self.earlier.network, self.spec)
+        return restraint
+
+    def _least_active(self, student: Tagger) -> dict[str, NDArray[np.bool_]]:
+        """The neurons of the float student to prune, of those that no earlier output needs."""
+        train, validation = (self._split(name, student.scaling) for name in ("train", "validation"))
+        model, objective = self._trained(student, train)
+        may_go = None if self.earlier is None else free_neurons(self.earlier.network, self.spec)
+
+        def loss() -> float:
+            return validate(model, validation, objective)[0]
+
+        return least_active(student.network, self.spec, train.inputs, loss, self.prune, may_go)
+
+    def _trained(self, tagger: Tagger, train: Split, penalty: Any = None) -> tuple[Any, Objective]:
+        """What is trained of a student, and on what."""
+        objective = Objective(self.config.loss, tagger.n_outputs, penalty)
+        n_teacher_embedding = train.targets.shape[1] - TEACHER - tagger.n_outputs
+        return trained_model(tagger, self.config.loss, n_teacher_embedding), objective
 
     def _shared(self) -> tuple[int, int, int]:
         return self.config.batch_size, self.config.patience, self.config.seed
@@ -203,8 +255,7 @@ class _Run:
         shutil.rmtree(folder, ignore_errors=True)
         train, validation = (self._split(name, tagger.scaling) for name in ("train", "validation"))
         penalty = None if front_end is None else front_end.penalty(tagger.network, self.bits)
-        objective = Objective(self.config.loss, tagger.n_outputs, penalty)
-        model = trained_model(tagger.network, self.config.loss, train.targets.shape[1] - TEACHER - tagger.n_outputs)
+        model, objective = self._trained(tagger, train, penalty)
         rows = fit(model, train, validation, objective, phase, folder / "curves.csv")
         best = best_epoch(rows, None if penalty is None else penalty.target)
         provenance = record | {
@@ -218,6 +269,9 @@ class _Run:
             "seconds": sum(row.seconds for row in rows),
         }
         widths = None if front_end is None else front_end.describe(tagger.network, self.bits)
+        if widths is not None and widths["front_end"] == "qkeras":
+            free = free_neurons(tagger.network, self.spec)
+            widths["free_neurons"] = {name: [int(mask.sum()), mask.size] for name, mask in free.items()}
         finished = dataclasses.replace(tagger, quantization=widths, provenance=provenance)
         finished.save(folder)
         return finished
@@ -256,19 +310,33 @@ class _Run:
         return (found.logits, found.embedding) if self.config.loss.embedding is not None else (found.logits,)
 
 
-def trained_model(network: Any, loss: LossConfig, n_teacher_embedding: int) -> Any:
-    """The network itself, or one with the same layers whose outputs go on with what the layer "logit" sees.
+def trained_model(tagger: Tagger, loss: LossConfig, n_teacher_embedding: int) -> Any:
+    """The tagger's network, or one with the same layers that gives what is trained.
 
-    For "hint" that is projected to `n_teacher_embedding` numbers by a layer that is no part of the network.
+    That is the logits of its own classes, and what the layer "logit" sees where a loss compares embeddings; for "hint"
+    projected to `n_teacher_embedding` numbers by a layer that is no part of the network.
     """
-    if loss.embedding is None:
+    network = tagger.network
+    if loss.embedding is None and not tagger.earlier_classes:
         return network
     import keras
 
-    seen = network.get_layer("logit").input
-    if loss.embedding == "hint":
-        seen = keras.layers.Dense(n_teacher_embedding, name="hint")(seen)
-    return keras.Model(network.inputs, keras.layers.Concatenate(name="outputs")([network.outputs[0], seen]))
+    outputs = [network.outputs[0][:, -tagger.n_outputs :]]
+    if loss.embedding is not None:
+        seen = network.get_layer("logit").input
+        hint = keras.layers.Dense(n_teacher_embedding, name="hint") if loss.embedding == "hint" else None
+        outputs.append(seen if hint is None else hint(seen))
+    return keras.Model(network.inputs, keras.ops.concatenate(outputs, axis=-1))
+
+
+def check_extendable(earlier: Tagger, spec: StudentSpec, bits: AnyBits) -> None:
+    """Raise ConfigError unless `earlier` is a quantized student of this shape and these bits that can be extended."""
+    has = earlier.quantization or {}
+    if has.get("front_end") != "qkeras" or isinstance(earlier.config, RecurrentSpec):
+        what = f"a {earlier.architecture!r} tagger of the front end {has.get('front_end')!r} cannot be extended"
+        raise ConfigError(what, None, "extend a feed-forward student of QKeras")
+    if earlier.config != spec or fill(type(bits), has["bits"], "bits") != bits:
+        raise ConfigError("the student that is extended has another shape or other bits", None, "give it the same")
 
 
 def _sha256(values: NDArray[Any] | None) -> str:

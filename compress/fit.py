@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from models.keras_graph import HGQ2_BITS
 PREDICT_BATCH = 4096
 BITS_PER_UNIT = 10.0
 """At a learning rate of 1e-3 a bit may go in a hundred steps."""
+LAST_GOOD = "last_good.weights.h5"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Phase:
-    """How one phase is trained; the learning rate falls to zero along a half cosine over `epochs`."""
+    """How one phase is trained; the learning rate falls to zero along a half cosine over `epochs`.
+
+    `after_step` is called with the share of the phase (0 to 1) before the first optimizer step and after every one; it
+    may change the weights, and gives the share of them that it asks to be zero.
+    """
 
     name: str
     epochs: int
@@ -51,11 +56,15 @@ class Phase:
     batch_size: int
     patience: int
     seed: int
+    after_step: Callable[[float], float] = lambda share: 0.0
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One row of a training curve; losses in nats a jet, EBOPs where learnt bits have a budget."""
+    """One row of a training curve; losses in nats a jet, EBOPs where learnt bits have a budget.
+
+    `sparsity` is what `Phase.after_step` gave.
+    """
 
     epoch: int
     learning_rate: float
@@ -65,6 +74,7 @@ class Epoch:
     validation_auc_error: float
     seconds: float
     ebops: int | None = None
+    sparsity: float = 0.0
 
 
 def fit(model: Any, train: Split, validation: Split, objective: Objective, phase: Phase, curve: Path) -> list[Epoch]:
@@ -76,7 +86,8 @@ def fit(model: Any, train: Split, validation: Split, objective: Objective, phase
         one `Epoch` per epoch.
 
     Raises:
-        ConfigError: the loss is NaN or infinite; names the phase, the epoch and the batch.
+        ConfigError: the loss is NaN or infinite; names the phase, the epoch and the batch. The model has the weights of
+            the best epoch before, and `LAST_GOOD` beside `curve` holds them.
     """
     from tqdm import tqdm
 
@@ -87,6 +98,7 @@ def fit(model: Any, train: Split, validation: Split, objective: Objective, phase
     model.compile(optimizer=adam(phase.learning_rate), loss=loss, jit_compile=False)
     rng = np.random.default_rng(phase.seed)
     rows: list[Epoch] = []
+    phase.after_step(0.0)
     budget, best_weights = objective.penalty, model.get_weights()
     target = None if budget is None else budget.target
     with tqdm(total=phase.epochs * len(train), desc=phase.name, disable=None, unit="jets", unit_scale=True) as bar:
@@ -95,11 +107,18 @@ def fit(model: Any, train: Split, validation: Split, objective: Objective, phase
             rate = phase.learning_rate * 0.5 * (1 + np.cos(np.pi * epoch / phase.epochs))
             model.optimizer.learning_rate = rate
             objective.begin(epoch / max(phase.epochs - 1, 1))
-            train_loss = _train_epoch(model, train, objective, phase, epoch, rng)
-            objective.begin(1.0)
-            found = validate(model, validation, objective)
+            try:
+                train_loss = _train_epoch(model, train, objective, phase, epoch, rng)
+                objective.begin(1.0)
+                found = validate(model, validation, objective)
+                _check_finite(found[0], f"in validation after epoch {epoch}", phase)
+            except ConfigError as error:
+                model.set_weights(best_weights)
+                raise _keep(error, model, best_epoch(rows, target), curve) if rows else error from None
             ebops = None if budget is None else budget.measured()
-            rows.append(Epoch(epoch, float(rate), train_loss, *found, time.perf_counter() - start, ebops))
+            sparsity = phase.after_step((epoch + 1) / phase.epochs)
+            seconds = time.perf_counter() - start
+            rows.append(Epoch(epoch, float(rate), train_loss, *found, seconds, ebops, sparsity))
             write_curves(
                 curve, [{name: value for name, value in vars(row).items() if value is not None} for row in rows]
             )
@@ -133,30 +152,45 @@ def _train_epoch(
     """Mean loss of one pass; the jets left over by a whole number of batches wait for another shuffle."""
     order = rng.permutation(len(train))
     size = min(phase.batch_size, len(train))
-    losses = []
     n_batches = len(train) // size
+    losses = []
     for batch in range(n_batches):
         if objective.penalty is not None and batch % INTERVAL == 0:
             objective.penalty.adapt((epoch + batch / n_batches) / phase.epochs)
         rows = order[batch * size : (batch + 1) * size]
-        value = float(model.train_on_batch(train.inputs[rows], train.targets[rows]))
-        if not np.isfinite(value):
-            what = f"the loss is {value} in batch {batch} of epoch {epoch}"
-            raise ConfigError(what, f"distil: {phase.name}", "lower the learning rate, or look for wild inputs")
-        losses.append(value)
+        losses.append(float(model.train_on_batch(train.inputs[rows], train.targets[rows])))
+        _check_finite(losses[-1], f"in batch {batch} of epoch {epoch}", phase)
+        phase.after_step((epoch + (batch + 1) / n_batches) / phase.epochs)
     return float(np.mean(losses))
 
 
+def _check_finite(loss: float, where: str, phase: Phase) -> None:
+    if not np.isfinite(loss):
+        remedy = "lower the learning rate, or look for wild inputs"
+        raise ConfigError(f"the loss is {loss} {where}", f"distil: {phase.name}", remedy)
+
+
+def _keep(error: ConfigError, model: Any, best: Epoch, curve: Path) -> ConfigError:
+    """The same error, with the model's weights, those of `best`, in a file that its remedy names."""
+    path = curve.with_name(LAST_GOOD)
+    model.save_weights(path)
+    remedy = f"{error.remedy}; the weights of epoch {best.epoch} are in {path}"
+    return ConfigError(error.what, error.where, remedy)
+
+
 def validate(model: Any, validation: Split, objective: Objective) -> tuple[float, float, float]:
-    """Mean loss, area under the ROC (macro for many classes) and its error."""
+    """Mean loss, area under the ROC (macro for many classes) and its error, both NaN where the loss is not finite."""
     import keras
 
     outputs = predict(model, validation.inputs)
     has_target = objective.penalty is not None and objective.penalty.target is not None
-    loss = objective.of_jets if has_target else objective  # a penalty whose weight changes says nothing of an epoch
-    per_jet = loss(keras.ops.convert_to_tensor(validation.targets), keras.ops.convert_to_tensor(outputs))
+    of_jets = objective.of_jets if has_target else objective  # a penalty whose weight changes says nothing of an epoch
+    per_jet = of_jets(keras.ops.convert_to_tensor(validation.targets), keras.ops.convert_to_tensor(outputs))
+    loss = float(np.mean(keras.ops.convert_to_numpy(per_jet)))
+    if not np.isfinite(loss):
+        return loss, np.nan, np.nan
     area = area_of(objective.logits(outputs), validation.labels)
-    return float(np.mean(keras.ops.convert_to_numpy(per_jet))), area.value, area.error
+    return loss, area.value, area.error
 
 
 def predict(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -171,7 +205,11 @@ def area_of(logits: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> Me
 
 
 def best_epoch(rows: Sequence[Epoch], target: int | None = None) -> Epoch:
-    """The epoch of the lowest validation loss among those of at most `target` EBOPs, or else that of fewest EBOPs."""
+    """The epoch of the lowest validation loss among those of at most `target` EBOPs, or else that of fewest EBOPs.
+
+    Only of epochs after which as many weights were pruned as after the last one.
+    """
+    rows = [row for row in rows if row.sparsity == rows[-1].sparsity]
     if target is None:
         return min(rows, key=lambda row: row.validation_loss)
     return min(rows, key=lambda row: (max(row.ebops or 0, target), row.validation_loss))

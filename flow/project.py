@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from compress.distil import DistilConfig
+from compress.prune import PruneConfig
 from compress.quantize.exact import ExactBits
 from compress.quantize.front_end import AnyBits
 from compress.quantize.hgq2 import HgqBits
@@ -25,6 +26,7 @@ from jets.errors import ConfigError, InputError, TagwareError
 from jets.simulate import SimulateConfig
 from models.registry import architecture
 from models.students import feed_forward
+from models.students.neurons import neurons_of
 from models.students.recurrent import RecurrentSpec
 from models.students.student import StudentSpec, fill_student
 from models.training_config import PretrainConfig, TrainConfig
@@ -32,11 +34,15 @@ from models.training_config import PretrainConfig, TrainConfig
 
 @dataclass(frozen=True)
 class JetsSection:
-    """Where the jets come from: a packaged `sample`, a jets `file` (relative to project.yaml), or `simulate`."""
+    """Where the jets come from: a packaged `sample`, a jets `file` (relative to project.yaml), or `simulate`.
+
+    `classes` chooses some of theirs, in order: NAME, or NAME=STORED+STORED to make several one.
+    """
 
     sample: str | None = None
     file: str | None = None
     simulate: SimulateConfig | None = None
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if sum(source is not None for source in (self.sample, self.file, self.simulate)) != 1:
@@ -71,7 +77,7 @@ class TaggerSection:
 
 @dataclass(frozen=True)
 class CompressSection:
-    """How the student is made: its bits, its distillation, and whether one without a teacher is trained too.
+    """How the student is made: its bits, its distillation, what is pruned, and whether one learns without a teacher.
 
     `bits` are those of the front end "qkeras", `hgq2` those of "hgq2", `exact` those of a student of arithmetic
     "exact", which has a front end of its own.
@@ -82,6 +88,7 @@ class CompressSection:
     hgq2: HgqBits = field(default_factory=HgqBits)
     exact: ExactBits = field(default_factory=ExactBits)
     distil: DistilConfig = field(default_factory=DistilConfig)
+    prune: PruneConfig = field(default_factory=PruneConfig)
     control: bool = True
 
     def bits_of(self, student: StudentSpec) -> AnyBits:
@@ -112,9 +119,14 @@ class VendorSection:
 
 @dataclass(frozen=True)
 class ProjectConfig:
-    """The whole of a project.yaml; `rtl: null` leaves out RTL, cosim and synthesis, `synth: null` the last."""
+    """The whole of a project.yaml; `rtl: null` leaves out RTL, cosim and synthesis, `synth: null` the last.
+
+    `extend` is the folder of another project, relative to project.yaml: its student, of its shape and its bits, learns
+    the task of this one beside its own (docs/pruning.md).
+    """
 
     jets: JetsSection
+    extend: str | None = None
     teacher: TaggerSection = field(default_factory=TaggerSection)
     reference: TaggerSection | None = None
     student: StudentSpec = field(default_factory=RecurrentSpec)
@@ -130,10 +142,11 @@ class ProjectConfig:
 
 @dataclass(frozen=True)
 class ProjectFolder:
-    """A project's folder and its checked config."""
+    """A project's folder, its checked config, and the project that it extends."""
 
     folder: Path
     config: ProjectConfig
+    extended: ProjectFolder | None = None
 
     @property
     def name(self) -> str:
@@ -174,8 +187,8 @@ class ProjectFolder:
         return dataclasses.replace(self, config=dataclasses.replace(self.config, search=search))
 
     @staticmethod
-    def load(folder: str | Path) -> ProjectFolder:
-        """Read `project.yaml` in `folder` (or the YAML file itself).
+    def load(folder: str | Path, above: tuple[Path, ...] = ()) -> ProjectFolder:
+        """Read `project.yaml` in `folder`, which the projects in the folders `above` extend.
 
         Raises:
             InputError: no such project.
@@ -187,22 +200,32 @@ class ProjectFolder:
         path = folder / "project.yaml"
         if not path.is_file():
             raise InputError("no such project (it has no project.yaml)", folder, "see firmware_projects/ for examples")
-        return ProjectFolder.of(read_yaml(path), folder)
+        return ProjectFolder.of(read_yaml(path), folder, above)
 
     @staticmethod
-    def of(content: Mapping[str, Any], folder: Path) -> ProjectFolder:
+    def of(content: Mapping[str, Any], folder: Path, above: tuple[Path, ...] = ()) -> ProjectFolder:
         """The project that the content of a `project.yaml` in `folder` describes.
 
         Raises:
+            InputError: there is none that it extends.
             ConfigError: an unknown key or a value out of range, with its place.
         """
         path = folder / "project.yaml"
-        student = fill_student(content.get("student"), f"{path}: student")
+        extended = _extended(content, path, (*above, folder.resolve()))
+        if extended is None:
+            student = fill_student(content.get("student"), f"{path}: student")
+        else:
+            student = extended.config.student
         config = fill(ProjectConfig, {**content, "student": student}, path)
+        if extended is not None:
+            compress = dataclasses.replace(config.compress, bits=extended.config.compress.bits)
+            config = dataclasses.replace(config, compress=compress)
         try:
             config.compress.bits_of(config.student)
+            if config.compress.prune.neurons:
+                neurons_of(config.student)
         except TagwareError as error:
-            raise error.at(f"{path}: compress: {error.where}") from None
+            raise error.at(f"{path}: compress: {error.where or 'prune'}") from None
         _check_sharing(config.student, config.hls, f"{path}: hls")
         _check_stream(config.student, config.compress, config.hls, f"{path}: hls")
         check_keys(config.hls.layers, layer_names(config.student), f"{path}: hls: layers")
@@ -212,7 +235,26 @@ class ProjectFolder:
         for section in (config.teacher, config.reference):
             if section is not None:
                 fill_architecture(section, path)
-        return ProjectFolder(folder, config)
+        return ProjectFolder(folder, config, extended)
+
+
+def _extended(content: Mapping[str, Any], path: Path, above: tuple[Path, ...]) -> ProjectFolder | None:
+    """The project that one extends; it brings the student and its bits, which this one may not have of its own."""
+    name = content.get("extend")
+    if not isinstance(name, str):
+        return None
+    folder = (path.parent / name).resolve()
+    if folder in above:
+        raise ConfigError("extends itself", f"{path}: extend", "name another project")
+    compress = content.get("compress")
+    given = [key for key in ("bits", "exact") if isinstance(compress, Mapping) and key in compress]
+    for key in [*(["student"] if "student" in content else []), *given]:
+        what = f"{key} is that of the project which this one extends"
+        raise ConfigError(what, path, "leave it out")
+    extended = ProjectFolder.load(folder, above)
+    if isinstance(extended.config.student, RecurrentSpec) or extended.config.student.arithmetic != "qkeras":
+        raise ConfigError("extends a student that cannot be", f"{path}: extend", "extend a feed-forward one of qkeras")
+    return extended
 
 
 def check_rtl(rtl: RtlConfig, hls: HlsConfig, where: str | Path) -> None:

@@ -22,7 +22,7 @@ REPORT, PAGE, SCORES = "report.json", "report.html", "scores.h5"
 CURVES = "curves"
 COMPARISON = "../comparison/comparison.html"
 FIRMWARE, DESIGN, COSIM, SYNTHESIS = "firmware", "design", "cosim", "synthesis"
-ROWS = "hardware.json"
+ROWS, KEPT = "hardware.json", "kept.json"
 TEACHER_OUTPUTS = "teacher.h5"
 PACKAGES = ("torch", "lightning", "keras", "tensorflow", "qkeras-v3", "hls4ml", "numpy", "h5py", "pythia8mc", "fastjet")
 Folders = Mapping[str, Path]
@@ -73,11 +73,16 @@ def save_report(folder: Path, saved: Path) -> None:
 
 
 def _outputs(jets: Jets, upstream: Folders) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """The logits (n_jets, n_outputs) of every model, by its name in the report."""
+    """The logits (n_jets, n_outputs) of every model, by its name in the report.
+
+    A firmware's last outputs are those of the jets' classes, the ones before belong to the project that it extends.
+    """
     from compress.teach import TeacherOutputs
     from hls.csim import load_outputs
+    from models.registry import n_outputs
     from models.tagger import Tagger
 
+    own = slice(-n_outputs(jets.classes), None)
     yield "teacher", TeacherOutputs.load(upstream["teach"] / TEACHER_OUTPUTS).for_jets(jets).logits
     if "reference" in upstream:
         yield "reference", Tagger.load(upstream["reference"]).predict(jets)
@@ -85,9 +90,9 @@ def _outputs(jets: Jets, upstream: Folders) -> Iterator[tuple[str, NDArray[np.fl
         for kind in ("float", "quantized"):
             if stage in upstream:
                 yield f"{name}_{kind}", Tagger.load(upstream[stage] / kind).predict(jets)
-    yield "csim", load_outputs(upstream["csim"] / FIRMWARE, jets.ids)
+    yield "csim", load_outputs(upstream["csim"] / FIRMWARE, jets.ids)[:, own]
     if "cosim" in upstream and len(simulated := _rtl_outputs(upstream)) >= len(jets):
-        yield "rtl", simulated[: len(jets)]  # fewer where `cosim: {n_jets: …}` limits them
+        yield "rtl", simulated[: len(jets), own]  # fewer where `cosim: {n_jets: …}` limits them
 
 
 def _rtl_outputs(upstream: Folders) -> NDArray[np.float32]:
@@ -119,6 +124,8 @@ def _firmware_sections(upstream: Folders) -> dict[str, Any]:
     hardware = list(firmware.estimates)
     if "cosim" in upstream:
         exactness |= {"csim_vs_rtl": CosimResult.load(upstream["cosim"] / COSIM / "cosim.json").exactness()}
+    if "kept" in upstream:
+        exactness |= {"kept": read_json(upstream["kept"] / KEPT)}
     synthesis = None
     if "synth" in upstream:
         synthesis = Synthesis.load(upstream["synth"] / SYNTHESIS / "synthesis.json")
@@ -157,8 +164,12 @@ def _cost(upstream: Folders) -> dict[str, Any]:
         for name, folder in headers.items()
     }
     seconds = {name: read_json(folder / MANIFEST)["seconds"] for name, folder in upstream.items()}
+    quantization = read_json(upstream["distil"] / "quantized" / "tagger.json")["quantization"]
+    weights = [tensor for tensor in quantization["tensors"].values() if "zeros" in tensor]
     return {
         **parameters,
+        "student_zeros": sum(round(tensor["size"] * tensor["zeros"]) for tensor in weights),
+        "free_neurons": quantization.get("free_neurons", {}),
         "ebops": read_json(upstream["convert"] / FIRMWARE / "project.json")["ebops"],
         "stage_seconds": seconds,
     }

@@ -13,9 +13,10 @@ from flow.project import JetsSection, ProjectFolder
 from jets.dataset import SPLITS, JetsFile, split_of
 from jets.errors import DataError, LayoutError
 from jets.files import read_json, write_json
+from jets.selection import select_classes
 
 POINTER = "jets.json"
-SIMULATED = "jets.h5"
+SIMULATED, SELECTED = "jets.h5", "selected.h5"
 
 
 def given_path(project: ProjectFolder) -> Path | None:
@@ -49,6 +50,7 @@ def provide_jets(project: ProjectFolder, folder: Path) -> None:
 
     Raises:
         DataError: a class has no jets in a split.
+        ConfigError: the jets do not have a class that is chosen.
         LayoutError: the file does not have the checksum it was written with.
     """
     path = given_path(project)
@@ -57,11 +59,13 @@ def provide_jets(project: ProjectFolder, folder: Path) -> None:
     file = JetsFile(path)
     if path != folder.resolve() / SIMULATED:
         file.verify()
+    if project.config.jets.classes:
+        file = JetsFile(select_classes(file, project.config.jets.classes, folder.resolve() / SELECTED))
     counts = count_jets(file)
     write_json(
         folder / POINTER,
         {
-            "path": os.path.relpath(path, folder.resolve()),
+            "path": os.path.relpath(file.path, folder.resolve()),
             "source": _source(project.config.jets),
             "checksum": file.checksum,
             "classes": list(file.classes),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flow.comparing import write_comparison
+from flow.extension import check_kept, firmware_of, student_of
 from flow.hardware import emit_rtl, run_vendor, simulate_rtl, synthesize_rtl
 from flow.project import CompressSection, ProjectConfig, ProjectFolder, TaggerSection, VendorSection, fill_architecture
 from flow.reporting import COSIM, DESIGN, FIRMWARE, ROWS, SYNTHESIS, TEACHER_OUTPUTS, write_report
@@ -18,7 +19,7 @@ from flow.stages import Stage
 from hls import synth
 from hls.cosim import CosimConfig, find_simulator
 from hls.csim.compiler import find_compiler
-from hls.project import HlsConfig
+from hls.project import MANIFEST, HlsConfig
 from hls.rtl import find_alkaid
 from hls.rtl.config import RtlConfig
 from hls.synth import SynthConfig
@@ -37,7 +38,7 @@ Folders = Mapping[str, Path]
 
 def stages(project: ProjectFolder) -> list[Stage]:
     """Every stage of a project, in order; nothing runs."""
-    config = project.config
+    config, extended = project.config, project.extended
     found = [
         Stage("jets", (), jets_inputs(project), lambda folder, _: provide_jets(project, folder)),
         Stage("teacher", ("jets",), tagger_inputs(project, config.teacher), partial(_train, project, config.teacher)),
@@ -47,16 +48,24 @@ def stages(project: ProjectFolder) -> list[Stage]:
         found.append(Stage("reference", ("jets",), inputs, partial(_train, project, config.reference)))
     student = {"student": _plain(config.student), "compress": _plain(config.compress)}
     found.append(Stage("teach", ("jets", "teacher"), {}, _teach))
-    found.append(Stage("distil", ("jets", "teach"), student, partial(_distil, config.student, config.compress)))
+    earlier = None if extended is None else student_of(extended)
+    files = () if earlier is None else (earlier / "tagger.json",)
+    distil = partial(_distil, config.student, config.compress, earlier)
+    found.append(Stage("distil", ("jets", "teach"), student, distil, files))
     if config.compress.control:
         control = _without_teacher(config.compress)
         plain = {"student": _plain(config.student), "compress": _plain(control)}
-        found.append(Stage("control", ("jets",), plain, partial(_distil, config.student, control)))
+        found.append(Stage("control", ("jets",), plain, partial(_distil, config.student, control, earlier), files))
     convert = partial(_convert, project)
     found.append(Stage("convert", ("jets", "distil"), _plain(config.hls), convert, find_tools=find_compiler))
     found.append(Stage("csim", ("jets", "distil", "convert"), {}, _csim, find_tools=find_compiler))
     if config.rtl is not None:
         found += _rtl_stages(config, config.rtl)
+    if extended is not None:
+        after = ("jets", "distil", "csim", *(("rtl", "cosim") if config.rtl is not None else ()))
+        files = (firmware_of(extended) / MANIFEST,)
+        kept = partial(check_kept, extended)
+        found.append(Stage("kept", after, {"extend": extended.name}, kept, files, find_compiler))
     for section in config.vendor:
         after = ("csim",) if section.design == "hls" else ("rtl",)
         found.append(Stage(f"{section.tool}_{section.design}", after, _plain(section), partial(_vendor, section)))
@@ -114,14 +123,21 @@ def train_tagger(section: TaggerSection, jets: Path | JetsFile, out: Path, besid
 
 
 def distil_student(
-    spec: StudentSpec, section: CompressSection, jets: Path | JetsFile, teacher_outputs: Sequence[Path], out: Path
+    spec: StudentSpec,
+    section: CompressSection,
+    jets: Path | JetsFile,
+    teacher_outputs: Sequence[Path],
+    out: Path,
+    earlier: Path | None = None,
 ) -> None:
     """Train the float and the quantized student into the folder `out`; without a teacher, by plain cross entropy.
 
-    Several files of teacher outputs teach as an ensemble.
+    Several files of teacher outputs teach as an ensemble. `earlier` is the folder of the quantized student that is
+    extended.
     """
     from compress.distil import distil
     from compress.teach import TeacherOutputs, average
+    from models.tagger import Tagger
 
     start_keras()
     file = jets if isinstance(jets, JetsFile) else JetsFile(jets)
@@ -130,7 +146,8 @@ def distil_student(
     wants_embedding = section.distil.loss.embedding is not None
     loaded = [TeacherOutputs.load(path, wants_embedding) for path in teacher_outputs]
     outputs = average(loaded) if loaded else None
-    distil(spec, section.bits_of(spec), file, outputs, section.distil, out)
+    extended = None if earlier is None else Tagger.load(earlier)
+    distil(spec, section.bits_of(spec), file, outputs, section.distil, out, section.prune, extended)
 
 
 def simulate_firmware(firmware: Path, student: Path | None = None, jets: Path | None = None) -> Any:
@@ -153,9 +170,9 @@ def _teach(folder: Path, upstream: Folders) -> None:
     teach(Tagger.load(upstream["teacher"]), open_jets(upstream["jets"]), folder / TEACHER_OUTPUTS)
 
 
-def _distil(spec: StudentSpec, section: CompressSection, folder: Path, upstream: Folders) -> None:
+def _distil(spec: StudentSpec, section: CompressSection, earlier: Path | None, folder: Path, upstream: Folders) -> None:
     taught = [upstream["teach"] / TEACHER_OUTPUTS] if "teach" in upstream else []
-    distil_student(spec, section, open_jets(upstream["jets"]), taught, folder)
+    distil_student(spec, section, open_jets(upstream["jets"]), taught, folder, earlier)
 
 
 def _convert(project: ProjectFolder, folder: Path, upstream: Folders) -> None:

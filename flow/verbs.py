@@ -73,6 +73,8 @@ def distil(options: argparse.Namespace) -> None:
     from models.students.student import fill_student
 
     where = options.config or "tagware distil"
+    if options.config is not None and "extend" in read_yaml(options.config):
+        raise ConfigError("the project extends another", where, "train its student with `tagware run`")
     spec = fill_student(_section(options.config, "student", "compress"), f"{where}: student")
     section = fill(CompressSection, _section(options.config, "compress", "student"), f"{where}: compress")
     distil_student(spec, section, options.jets, options.teacher_outputs, options.out)

@@ -164,6 +164,11 @@ def exactness_lines(report: Report) -> list[str]:
     lines.append(_compared("The standalone testbench against the golden outputs", report.exactness["csim_testbench"]))
     if "csim_vs_rtl" in report.exactness:
         lines.append(_compared("The RTL simulation against the C simulation", report.exactness["csim_vs_rtl"]))
+    kept = report.exactness.get("kept", {})
+    for key, name in (("csim", "C"), ("rtl", "RTL")):
+        if key in kept:
+            what = f"The outputs of {kept['project']} in the {name} simulation against those of its own firmware"
+            lines.append(_compared(what, kept[key]))
     return [f"{line}." for line in lines]
 
 
@@ -175,14 +180,28 @@ def _compared(what: str, equality: Mapping[str, Any]) -> str:
 
 
 def hardware_lines(report: Report) -> list[str]:
-    """Latency, interval and resources of either design, as near to silicon as there is, with kind, tool and note."""
-    lines = []
+    """Latency, interval and resources of either design, as near to silicon as there is, with kind, tool and note.
+
+    Before them what is not built: the parameters that are zero, and the neurons that nothing reads.
+    """
+    lines = _not_built(report)
     for design, name in (("hls", "HLS"), ("rtl", "RTL")):
         rows = report.hardware_of(design)
         if design == "hls":
             rows = [row for row in rows if row["kind"] == rows[0]["kind"]]
         lines += [f"{name} {_hardware_line(row)}" for row in rows]
     return lines or ["Hardware: no numbers."]
+
+
+def _not_built(report: Report) -> list[str]:
+    lines = []
+    if report.cost.get("student_zeros"):
+        of = report.cost["student_parameters"]
+        lines.append(f"Of the student's {count(of)} parameters {count(report.cost['student_zeros'])} are zero.")
+    free = [f"{n} of {of} in {name}" for name, (n, of) in report.cost.get("free_neurons", {}).items() if n]
+    if free:
+        lines.append(f"Neurons that nothing reads, free for another task: {', '.join(free)}.")
+    return lines
 
 
 def _hardware_line(row: Mapping[str, Any]) -> str:

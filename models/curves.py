@@ -11,7 +11,7 @@ from jets.files import replacing
 
 COLUMNS = (
     "epoch", "learning_rate", "train_loss", "validation_loss", "validation_auc", "validation_auc_error", "ebops",
-    "seconds",
+    "sparsity", "seconds",
 )  # fmt: skip
 
 

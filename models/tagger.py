@@ -44,6 +44,7 @@ class Tagger:
         quantization: bits of every tensor of a quantized network, None for a float one (JSON-serialisable).
         provenance: where the weights come from (JSON-serialisable).
         untrained: parts of the network still at their random start: the head of one that was only pre-trained.
+        earlier_classes: those of each earlier task of an extended student (docs/pruning.md), whose outputs come first.
     """
 
     architecture: str
@@ -55,11 +56,22 @@ class Tagger:
     quantization: Mapping[str, Any] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     untrained: tuple[str, ...] = ()
+    earlier_classes: tuple[tuple[str, ...], ...] = ()
 
     @property
     def n_outputs(self) -> int:
         """Number of logits per jet: 1 for two classes, else the number of classes."""
         return n_outputs(self.classes)
+
+    @property
+    def heads(self) -> tuple[tuple[str, ...], ...]:
+        """The classes of every task, in the order of the network's outputs."""
+        return (*self.earlier_classes, self.classes)
+
+    @property
+    def n_network_outputs(self) -> int:
+        """Number of outputs of the network, those of earlier tasks included."""
+        return sum(n_outputs(classes) for classes in self.heads)
 
     @property
     def n_parameters(self) -> int:
@@ -74,14 +86,22 @@ class Tagger:
         return architecture(self.architecture).inputs(jets, self.config, self.scaling)
 
     def predict(self, jets: Jets, batch_size: int = BATCH) -> NDArray[np.float32]:
-        """Logits, (n_jets, n_outputs) float32.
+        """Logits of its classes, (n_jets, n_outputs) float32.
+
+        Raises:
+            InputError: a part of the network was never trained.
+        """
+        return self.predict_heads(jets, batch_size)[:, -self.n_outputs :]
+
+    def predict_heads(self, jets: Jets, batch_size: int = BATCH) -> NDArray[np.float32]:
+        """All that the network gives, (n_jets, n_network_outputs) float32: the logits of earlier tasks first.
 
         Raises:
             InputError: a part of the network was never trained.
         """
         if self.framework == "torch":
             return self.outputs(jets, batch_size)[0]
-        logits = np.zeros((len(jets), self.n_outputs), np.float32)
+        logits = np.zeros((len(jets), self.n_network_outputs), np.float32)
         for rows, arrays in self._batches(jets, batch_size):
             logits[rows] = _keras_predict(self.network, arrays)
         return logits
@@ -131,6 +151,7 @@ class Tagger:
             "scaling": None if self.scaling is None else self.scaling.to_dict(),
             "quantization": None if self.quantization is None else dict(self.quantization),
             "untrained": list(self.untrained),
+            "earlier_classes": [list(classes) for classes in self.earlier_classes],
             "n_parameters": self.n_parameters,
             "weights_sha256": file_digest(weights),
             "provenance": dict(self.provenance),
@@ -165,6 +186,7 @@ class Tagger:
             quantization=header["quantization"],
             provenance=header["provenance"],
             untrained=tuple(header.get("untrained", ())),
+            earlier_classes=tuple(tuple(classes) for classes in header.get("earlier_classes", ())),
         )
         weights = Path(folder) / WEIGHTS[design.framework]
         _check_digest(weights, header["weights_sha256"])
@@ -245,7 +267,7 @@ def _load_keras(weights: Path, design: Architecture, tagger: Tagger) -> Any:
         raise
     except Exception as error:  # Keras raises many kinds for damaged, foreign or unsafe files
         raise _unreadable(weights, error) from None
-    wanted = design.build(tagger.config, tagger.n_outputs)
+    wanted = design.build(tagger.config, tagger.n_network_outputs)
     if tagger.quantization is not None:
         restore_recurrent_name(network)
     for side in ("input_shape", "output_shape"):

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from jets.errors import DataError
 from models.keras_graph import sources_of
 
+WEIGHTS = ("kernel", "recurrent_kernel", "bias")
+
 
 @dataclass(frozen=True)
 class Width:
@@ -45,11 +47,31 @@ def width_of(quantizer: Any) -> Width:
 
 
 def bits_per_tensor(model: Any) -> dict[str, dict[str, Any]]:
-    """Width of every tensor of a quantized model: "layer/tensor" -> total, integer (sign included), signed."""
+    """Width of every tensor of a quantized model: "layer/tensor" -> total, integer (sign included), signed.
+
+    Of weights also their number, "size", and the share of "zeros", which cost nothing.
+    """
+    weights = constants(model)
     found = {}
     for layer in model.layers:
         for tensor, quantizer in _quantizers(layer).items():
-            found[f"{layer.name}/{tensor}"] = asdict(width_of(quantizer))
+            entry = asdict(width_of(quantizer))
+            if (values := weights.get(layer.name, {}).get(tensor)) is not None:
+                entry |= {"size": values.size, "zeros": float(np.mean(values == 0))}
+            found[f"{layer.name}/{tensor}"] = entry
+    return found
+
+
+def constants(model: Any) -> dict[str, dict[str, NDArray[np.float32]]]:
+    """The weights of every layer as its quantizers round them: layer -> "kernel", "recurrent_kernel", "bias"."""
+    import keras
+
+    found = {}
+    for layer in model.layers:
+        holder, quantizers = getattr(layer, "cell", layer), _quantizers(layer)
+        rounded = {role: quantizers[role](getattr(holder, role)) for role in WEIGHTS if role in quantizers}
+        if rounded:
+            found[layer.name] = {role: keras.ops.convert_to_numpy(values) for role, values in rounded.items()}
     return found
 
 

@@ -74,8 +74,8 @@ def cost(model: Any) -> Any:
 def tensor_widths(model: Any) -> dict[str, dict[str, Any]]:
     """Width of every tensor: "layer/role" -> total, integer (sign included), signed; of weights also their mean span.
 
-    "mean_bits" is the mean number of bits from the highest to the lowest set one, "zeros" the share of weights that are
-    zero and cost nothing.
+    "mean_bits" is the mean number of bits from the highest to the lowest set one, "size" the number of weights, "zeros"
+    the share of those that are zero and cost nothing.
     """
     found: dict[str, dict[str, Any]] = {}
     for layer in model.layers:
@@ -83,7 +83,7 @@ def tensor_widths(model: Any) -> dict[str, dict[str, Any]]:
             entry = {"total": fixed.total, "integer": fixed.integer, "signed": fixed.signed}
             if role in layer.parameters():
                 spans = enclosed_bits(layer.constants()[role], fixed.fraction)
-                entry |= {"mean_bits": float(spans.mean()), "zeros": float(np.mean(spans == 0))}
+                entry |= {"mean_bits": float(spans.mean()), "size": spans.size, "zeros": float(np.mean(spans == 0))}
             found[f"{layer.name}/{role}"] = entry
     return found
 

@@ -19,6 +19,7 @@ from hls.csim import CompiledProject, build
 from hls.project import Project
 from jets.dataset import Jets, JetsFile, concatenate
 from jets.metrics import cut_at
+from models.registry import n_outputs
 
 BIT_FLIP = "bit_flip"
 Logits = NDArray[np.float32]
@@ -74,14 +75,19 @@ def _vary(candidate: Candidate, jets: Jets, config: CompareConfig) -> _Varied:
         return _Varied(logits)
     codes = compiled.encode(_only(candidate.network.inputs(jets)))
     flipped, bits = flip_bits(codes, compiled.input, np.random.default_rng(config.seed))
-    outputs = compiled.predict_codes(flipped) / 2.0**compiled.output.fraction_bits
+    outputs = compiled.predict_codes(flipped)[:, -n_outputs(jets.classes) :] / 2.0**compiled.output.fraction_bits
     return _Varied({**logits, f"{BIT_FLIP} 1": outputs.astype(np.float32)}, bits, compiled.input.width)
 
 
 def _predictor(candidate: Candidate, compiled: CompiledProject | None) -> Callable[[Jets], Logits]:
     if compiled is None:
         return candidate.network.predict
-    return lambda jets: compiled.predict(_only(candidate.network.inputs(jets))).astype(np.float32)
+
+    def predict(jets: Jets) -> Logits:
+        outputs = compiled.predict(_only(candidate.network.inputs(jets)))
+        return outputs[:, -n_outputs(jets.classes) :].astype(np.float32)
+
+    return predict
 
 
 def _only(arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:

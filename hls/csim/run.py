@@ -152,7 +152,7 @@ def _simulate(project: Project, compiled: CompiledProject, tagger: Path, jets: J
     result = replace(
         _verdict(project, compiled, seconds),
         jets_per_second=len(jets) / seconds,
-        quantized_vs_csim={**difference(student.predict(jets), outputs), **limits},
+        quantized_vs_csim={**difference(student.predict_heads(jets), outputs), **limits},
     )
     result.save(project.folder / FOLDER / RESULT)
     _check(project, result)

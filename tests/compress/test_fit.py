@@ -89,5 +89,46 @@ def test_a_loss_that_is_not_finite_names_phase_epoch_and_batch(tmp_path: Path) -
     assert not (tmp_path / "curves.csv").exists()
 
 
+def test_the_weights_of_the_last_good_epoch_are_kept_and_named(tmp_path: Path) -> None:
+    model, weights = network(), []
+
+    def after_step(share: float) -> float:
+        weights.append(model.get_weights())
+        if share > 0.5:  # in the third of four epochs, seven batches each
+            model.set_weights([np.full_like(values, np.nan) for values in weights[-1]])
+        return 0.0
+
+    with pytest.raises(ConfigError, match="the loss is nan in batch 1 of epoch 2") as caught:
+        fit(
+            model,
+            TRAIN,
+            VALIDATION,
+            Objective(CONTROL, 1),
+            _with(PHASE, batch_size=28, after_step=after_step),
+            tmp_path / "c.csv",
+        )
+    path = tmp_path / "last_good.weights.h5"
+    assert f"the weights of epoch 1 are in {path}" in str(caught.value.remedy)
+    kept = network()
+    kept.load_weights(path)
+    for ours, theirs, good in zip(kept.get_weights(), model.get_weights(), weights[15], strict=True):
+        np.testing.assert_array_equal(ours, good)
+        np.testing.assert_array_equal(theirs, good)
+
+
+def test_weights_that_become_nan_in_the_last_batch_are_found_in_validation(tmp_path: Path) -> None:
+    model = network()
+
+    def after_step(share: float) -> float:
+        if share == 0.5:
+            model.set_weights([np.full_like(values, np.nan) for values in model.get_weights()])
+        return 0.0
+
+    with pytest.raises(
+        ConfigError, match=r"the loss is nan in validation after epoch 1; .* the weights of epoch 0 are in"
+    ):
+        fit(model, TRAIN, VALIDATION, Objective(CONTROL, 1), _with(PHASE, after_step=after_step), tmp_path / "c.csv")
+
+
 def _with(phase: Phase, **changes: Any) -> Phase:
     return Phase(**(vars(phase) | changes))
