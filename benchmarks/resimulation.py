@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--labels", type=int, nargs="+", default=[1000])
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--pretrain-epochs", type=int, default=20)
+    parser.add_argument("--backbone-rate", type=float, default=1.0, help="of the fine-tuned one")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -69,7 +70,7 @@ def main() -> None:
     start = pretrain(NAME, config, views, how, options.out / "pretrained")
     print(f"pre-training: {start.provenance['epochs']} epochs, {time.perf_counter() - begun:.0f} s", flush=True)
     for labels in options.labels:
-        for name, rate in (("scratch", None), ("fine-tuned", 0.3), ("frozen body", 0.0)):
+        for name, rate in (("scratch", None), ("fine-tuned", options.backbone_rate), ("frozen body", 0.0)):
             how_tuned = TrainConfig(
                 epochs=options.epochs,
                 patience=10,
