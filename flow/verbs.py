@@ -27,7 +27,7 @@ def simulate(options: argparse.Namespace) -> None:
     from jets.simulate import simulate as run
 
     chosen = read_yaml(options.config) if options.config else {}
-    chosen |= _given(options, "classes", "n_per_class", "pt_gev", "detector", "seed")
+    chosen |= _given(options, "classes", "n_per_class", "pt_gev", "detector", "views", "seed")
     config = fill(SimulateConfig, chosen, options.config or "tagware simulate")
     _say_jets(run(config, options.out, options.processes, options.cluster))
 

@@ -130,6 +130,7 @@ def test_import_names_an_unknown_format_and_a_missing_file(tmp_path: Path, capsy
         (["--classes", "QCD", "topp"], "topp"),
         (["--pt-gev", "1200", "800"], "pt_gev"),
         (["--detector", "perfect"], "perfect"),
+        (["--views", "herwig"], "unknown view 'herwig'"),
     ],
 )
 def test_simulate_names_a_wrong_option(
