@@ -40,6 +40,7 @@ def model_card(
         physics=markdown_table(report),
         precision=precision_table(report).markdown(),
         components=described(names),
+        names=names,
     )
 
 

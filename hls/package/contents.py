@@ -16,13 +16,15 @@ from hls.package.components import licence_texts
 from hls.package.emulator import emulator_files
 from hls.package.firmware import firmware_files
 from hls.package.manifest import NAME, Manifest
+from hls.package.quantized_onnx import is_expressible, quantized_onnx
 from hls.project import Project
 from hls.report import Report
 from hls.rtl.design import MANIFEST, Design
 from jets.errors import InputError, LayoutError
 from jets.files import existing_file, read_json
+from models.tagger import Tagger
 
-CARD = "MODEL_CARD.md"
+CARD, ONNX = "MODEL_CARD.md", "network.onnx"
 REPORT, COMPARISON = "report/", "comparison/"
 REMEDY = "run the project again"
 
@@ -71,8 +73,10 @@ def package(finished: Finished, out: Path | None = None, folder: Path = Path()) 
     if design is not None and cosim is not None and cosim.design != design.digest:
         raise LayoutError("is the result of another design", finished.cosim, REMEDY)
     files = dict(_files(finished, project, design))
-    files |= licence_texts(files)
     tagger = read_json(finished.student / "tagger.json")
+    if is_expressible(tagger):
+        files[ONNX] = quantized_onnx(Tagger.load(finished.student))
+    files |= licence_texts(files)
     files[CARD] = model_card(report, project, design, tagger, sorted(files))
     _check_no_places(files, finished.places)
     manifest = Manifest.of(finished.name, _versions(report, project, cosim), files)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from hls.cosim import CosimConfig, cosim
 from hls.cosim.verilator import MAKE
@@ -14,8 +17,10 @@ from hls.csim import Vectors, find_compiler
 from hls.csim.sources import VECTORS, only_tensor
 from hls.csim.testbench import parse_testbench
 from hls.package.archive import Archive, open_archive
+from hls.package.contents import ONNX
 from hls.package.manifest import NAME, Manifest
-from hls.project import Project
+from hls.package.quantized_onnx import run_onnx
+from hls.project import Project, Tensor
 from hls.rtl.design import MANIFEST, Design
 from hls.tools import execute, find, run
 from jets.errors import LayoutError, TagwareError, ToolNotFound
@@ -47,7 +52,7 @@ class Verification:
 
 
 def verify(path: Path) -> Verification:
-    """Check an archive's digests; if they are right, compile and run its testbench, its emulator and its RTL.
+    """Check an archive's digests; if they are right, run its testbench, its emulator, its RTL and its ONNX file.
 
     It runs in a temporary folder, and what it compiles is the archive's: digests show damage, not who made it.
 
@@ -84,6 +89,8 @@ def _runs(folder: Path) -> Iterator[Check]:
         yield _attempt("RTL", folder, lambda: _rtl(folder))
     else:
         yield Check("RTL", "not verified", "the package has none")
+    if (folder / ONNX).is_file():
+        yield _attempt("ONNX", folder, lambda: _onnx(folder))
 
 
 def _attempt(name: str, folder: Path, run_it: Callable[[], tuple[bool, str]]) -> Check:
@@ -111,9 +118,23 @@ def _testbench(folder: Path) -> tuple[bool, str]:
 
 def _rtl(folder: Path) -> tuple[bool, str]:
     """Simulate the RTL on the stored vectors, without waits and with random ones."""
-    project = Project.load(folder / "hls")
-    input_, output = only_tensor(project.inputs, "input", project), only_tensor(project.outputs, "output", project)
-    vectors = Vectors.load(project.folder / VECTORS, input_, output)
+    _, _, vectors = _vectors(folder)
     result = cosim(Design.load(folder / "rtl"), vectors.inputs, vectors.golden, CosimConfig(), folder / "cosim")
     found = f"{result.n_vectors} vectors, {result.n_mismatch} differ ({result.tool} {result.tool_version})"
     return result.agrees, "; ".join([found, *result.complaints()])
+
+
+def _onnx(folder: Path) -> tuple[bool, str]:
+    """Run the ONNX file on the stored vectors by qonnx, which has onnxruntime do all but the Quant nodes."""
+    input_, output, vectors = _vectors(folder)
+    inputs = vectors.inputs.reshape(len(vectors), *input_.shape) * 2.0**-input_.fraction_bits
+    logits = run_onnx(folder / ONNX, inputs).reshape(len(vectors), -1)
+    n_mismatch = np.count_nonzero((logits * 2.0**output.fraction_bits != vectors.golden).any(axis=1))
+    return not n_mismatch, f"{len(vectors)} vectors, {n_mismatch} differ (qonnx {version('qonnx')})"
+
+
+def _vectors(folder: Path) -> tuple[Tensor, Tensor, Vectors]:
+    """Input, output and stored vectors of the HLS project."""
+    project = Project.load(folder / "hls")
+    input_, output = only_tensor(project.inputs, "input", project), only_tensor(project.outputs, "output", project)
+    return input_, output, Vectors.load(project.folder / VECTORS, input_, output)

@@ -20,7 +20,12 @@ from tests.hls.firmware import write_project
 from tests.hls.rtl.firmware import build_chain, graph_of
 
 N_VECTORS = 300
-TAGGER = {"architecture": "chain", "classes": ["QCD", "top"], "scaling": {"offset": [0.5] * 8, "exponent": [-1] * 8}}
+TAGGER = {
+    "architecture": "chain",
+    "quantization": None,
+    "classes": ["QCD", "top"],
+    "scaling": {"offset": [0.5] * 8, "exponent": [-1] * 8},
+}
 
 
 def finish(folder: Path, sections: dict[str, Any], namespace: str | None = None) -> Finished:
