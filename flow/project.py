@@ -247,12 +247,13 @@ def _extended(content: Mapping[str, Any], path: Path, above: tuple[Path, ...]) -
     if folder in above:
         raise ConfigError("extends itself", f"{path}: extend", "name another project")
     compress = content.get("compress")
-    given = [key for key in ("bits", "exact") if isinstance(compress, Mapping) and key in compress]
-    for key in [*(["student"] if "student" in content else []), *given]:
-        what = f"{key} is that of the project which this one extends"
-        raise ConfigError(what, path, "leave it out")
+    own = {"student"} & content.keys()
+    if isinstance(compress, Mapping):
+        own |= {"front_end", "bits", "hgq2", "exact"} & compress.keys()
+    for key in sorted(own):
+        raise ConfigError(f"{key} is that of the project which this one extends", path, "leave it out")
     extended = ProjectFolder.load(folder, above)
-    if isinstance(extended.config.student, RecurrentSpec) or extended.config.student.arithmetic != "qkeras":
+    if isinstance(extended.config.student, RecurrentSpec) or extended.config.compress.front_end != "qkeras":
         raise ConfigError("extends a student that cannot be", f"{path}: extend", "extend a feed-forward one of qkeras")
     return extended
 

@@ -165,10 +165,10 @@ def _cost(upstream: Folders) -> dict[str, Any]:
     }
     seconds = {name: read_json(folder / MANIFEST)["seconds"] for name, folder in upstream.items()}
     quantization = read_json(upstream["distil"] / "quantized" / "tagger.json")["quantization"]
-    weights = [tensor for tensor in quantization["tensors"].values() if "zeros" in tensor]
+    weights = [tensor for tensor in quantization["tensors"].values() if "size" in tensor]
     return {
         **parameters,
-        "student_zeros": sum(round(tensor["size"] * tensor["zeros"]) for tensor in weights),
+        "student_zeros": sum(round(tensor["size"] * tensor["zeros"]) for tensor in weights) if weights else None,
         "free_neurons": quantization.get("free_neurons", {}),
         "ebops": read_json(upstream["convert"] / FIRMWARE / "project.json")["ebops"],
         "stage_seconds": seconds,
