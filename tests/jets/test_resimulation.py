@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from jets.dataset import SPLITS, Jets, JetsFile, JetsWriter
 from jets.features import wrapped
 from jets.simulate import SimulateConfig, chunk
+from jets.simulate.batch import Reconstruction
 from jets.simulate.chunk import simulate_chunk
+from jets.simulate.detector import Particles
 from jets.simulate.processes import VIEWS, start_pythia
 
 CONFIG = SimulateConfig(classes=("g",), views=("fsr_down", "fsr_up"), pt_gev=(900.0, 1100.0))
@@ -56,6 +59,27 @@ def test_a_lower_scale_radiates_more() -> None:
     more, less = (view(name).jet("n_constituents").astype(float) for name in CONFIG.views)
     difference = more - less
     assert difference.mean() > 2 * difference.std() / np.sqrt(N_JETS) > 0
+
+
+def test_every_view_begins_with_the_same_hard_partons(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[Particles, Particles]] = []
+    real = Reconstruction.jets
+
+    def spy(
+        self: Reconstruction, particles: Particles, n_events: int, hard: Particles, *rest: Any, **named: Any
+    ) -> Any:
+        seen.append((particles, hard))
+        return real(self, particles, n_events, hard, *rest, **named)
+
+    monkeypatch.setattr(Reconstruction, "jets", spy)
+    monkeypatch.setattr(chunk, "EVENTS_PER_BATCH", (12, 12))
+    simulate_chunk(replace(CONFIG, views=("vincia",), flatten_pt=False), "g", 0, 2)
+    assert len(seen) % 2 == 0 and {len(hard.px) for _, hard in seen} == {24}
+    for particles, hard in seen:
+        first = particles[np.abs(particles.status) == 23]
+        assert np.array_equal(first.event, hard.event)
+        for name in ("px", "py", "pz", "energy"):
+            np.testing.assert_allclose(getattr(first, name), getattr(hard, name), rtol=0, atol=1e-6)
 
 
 def test_the_same_chunk_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
