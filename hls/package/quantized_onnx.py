@@ -152,18 +152,27 @@ def _unmasked(graph: _Graph, layer: Any, sources: list[str]) -> str:
     return graph.take(sources[0], range(layer.output.shape[-1]), layer.name)
 
 
-def _masked_mean(graph: _Graph, layer: Any, sources: list[str]) -> str:
-    """The sum over the particles whose mask is above zero, times a power of two."""
-    from models.students.feed_forward import shift
-
-    values, constituents = (tensor.shape for tensor in layer.input)
-    mask = graph.take(sources[1], [constituents[-1] - 1], f"{layer.name}_mask")
+def _masked(graph: _Graph, layer: Any, sources: list[str], name: str = "") -> str:
+    """The values of the particles whose mask is above zero, zero of the others."""
+    mask = graph.take(sources[1], [layer.input[1].shape[-1] - 1], f"{layer.name}_mask")
     zero = graph.constant(f"{layer.name}_zero", 0)
     present = graph.node("Greater", [mask, zero], f"{layer.name}_present")
-    counted = graph.node("Where", [present, sources[0], zero], f"{layer.name}_counted")
+    return graph.node("Where", [present, sources[0], zero], name or layer.name)
+
+
+def _masked_mean(graph: _Graph, layer: Any, sources: list[str]) -> str:
+    """The sum over the particles that count, times a power of two."""
+    from models.students.feed_forward import shift
+
+    counted = _masked(graph, layer, sources, f"{layer.name}_counted")
     axis = graph.constant(f"{layer.name}_axis", [1], np.int64)
     total = graph.node("ReduceSum", [counted, axis], f"{layer.name}_sum", keepdims=int(layer.keepdims))
-    return graph.node("Mul", [total, graph.constant(f"{layer.name}_share", 2.0 ** -shift(values[1]))], layer.name)
+    share = graph.constant(f"{layer.name}_share", 2.0 ** -shift(layer.input[0].shape[1]))
+    return graph.node("Mul", [total, share], layer.name)
+
+
+def _permute(graph: _Graph, layer: Any, sources: list[str]) -> str:
+    return graph.node("Transpose", sources, layer.name, perm=[0, *layer.dims])
 
 
 def _add(graph: _Graph, layer: Any, sources: list[str]) -> str:
@@ -175,6 +184,8 @@ _WRITERS: dict[str, Callable[[_Graph, Any, list[str]], str]] = {
     "QActivation": _cast,
     "QDense": _dense,
     "Unmasked": _unmasked,
+    "Masked": _masked,
     "MaskedMean": _masked_mean,
+    "Permute": _permute,
     "Add": _add,
 }
