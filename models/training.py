@@ -228,7 +228,7 @@ def _meet() -> None:
 def _read_split(run: _Run, split: str) -> Jets:
     jets = run.source.read(split)
     if split == "train" and run.config.max_jets is not None and run.config.max_jets < len(jets):
-        rows = jets.view_rows() if run.by_view else np.arange(len(jets))[:, None]
+        rows = jets.view_rows(run.source.path) if run.by_view else np.arange(len(jets))[:, None]
         n_drawn = max(1, run.config.max_jets // rows.shape[1])
         chosen = np.random.default_rng(run.config.seed).permutation(len(rows))[:n_drawn]
         jets = jets[np.sort(rows[chosen].ravel())]
@@ -323,7 +323,7 @@ def _tensors(run: _Run, tagger: Tagger, jets: Jets) -> JetTensors:
     arrays = run.design.inputs(jets, tagger.config, tagger.scaling)
     if not run.by_view:
         return JetTensors(arrays, jets.labels, jets.weights)
-    rows = jets.view_rows()
+    rows = jets.view_rows(run.source.path)
     stacked = {name: values[rows] for name, values in arrays.items()}
     return JetTensors(stacked, jets.labels[rows[:, 0]], jets.weights[rows[:, 0]])
 
