@@ -38,7 +38,8 @@ def jets_inputs(project: ProjectFolder) -> dict[str, Any]:
     path = given_path(project)
     inputs = dataclasses.asdict(project.config.jets)
     if path is not None:
-        return {**inputs, "checksum": JetsFile(path).checksum}
+        name = inputs["file"] and path.name  # the same jets elsewhere are the same jets
+        return {**inputs, "file": name, "checksum": JetsFile(path).checksum}
     from jets.simulate.detector import load_detector
 
     assert project.config.jets.simulate is not None
@@ -117,4 +118,4 @@ def _simulate(section: JetsSection, folder: Path) -> Path:
 def _source(section: JetsSection) -> str:
     if section.sample is not None:
         return f"packaged sample {section.sample}"
-    return "simulation" if section.file is None else f"file {section.file}"
+    return "simulation" if section.file is None else f"file {Path(section.file).name}"

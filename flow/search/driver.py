@@ -90,9 +90,7 @@ class Driver:
                 while more and all_live and len(running) < workers.jobs and self._wanted(n_trials):
                     trial = self._ask()
                     more = trial is not None
-                    if trial is not None:
-                        content = self.space.with_values(self.space.values(trial.params))
-                        running[workers.executor.submit(self.evaluate, content)] = trial
+                    all_live = trial is None or self._submit(trial, workers, running)
                 if not running:
                     return more
                 for future in wait(running, BEAT_SECONDS, FIRST_COMPLETED).done:
@@ -109,6 +107,16 @@ class Driver:
             for trial in running.values():
                 self._requeue(trial, None)
             raise
+
+    def _submit(self, trial: Trial, workers: Workers, running: dict[Future[Outcome], Trial]) -> bool:
+        """Whether there was a worker left to take the trial."""
+        content = self.space.with_values(self.space.values(trial.params))
+        try:
+            running[workers.executor.submit(self.evaluate, content)] = trial
+        except workers.killed:
+            self._requeue(trial, None)
+            return False
+        return True
 
     def _ask(self) -> Trial | None:
         """The next trial: what the sampler proposes, or where that was tried already what was not; None without any."""

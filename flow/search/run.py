@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from flow.search.result import SearchResult, choose, now, trial_rows
 from flow.search.space import Space
 from flow.search.storage import open_storage, shown
 from flow.search.trial import SHARED, Terms, evaluate, trial_digest
-from flow.source import given_path, open_jets
+from flow.source import open_jets
 from flow.stages import MANIFEST, Runner
 from flow.steps import stages
 from hls.report import installed_versions
@@ -103,13 +104,13 @@ def _study(storage: Any, project: ProjectFolder, space: Space) -> Study:
 
 def _absolute(project: ProjectFolder, content: dict[str, Any]) -> dict[str, Any]:
     """The content of a project.yaml with absolute paths, so that a trial's may stand anywhere."""
-    path = given_path(project)
-    if path is not None and project.config.jets.file is not None:
-        content = {**content, "jets": {**content["jets"], "file": str(path)}}
-    for name in ("teacher", "reference"):
-        section = content.get(name)
-        if section and section.get("start"):
-            content[name] = {**section, "start": str((project.folder / section["start"]).resolve())}
+    content = copy.deepcopy(content)
+    sections = [content.get(name) or {} for name in ("teacher", "reference")]
+    named = [(content["jets"], "file"), *((section, "start") for section in sections)]
+    named += [(section.get("pretrain") or {}, "jets") for section in sections]
+    for section, key in named:
+        if section.get(key) is not None:
+            section[key] = str((project.folder / section[key]).resolve())
     return content
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from flow.search.space import Space
 from flow.search.trial import Terms, evaluate, hopeless
 from flow.source import provide_jets
 from flow.stages import Runner, Stage
+from flow.steps import stages
 from jets import workers
 from jets.dataset import JetsFile, JetsWriter
 from jets.errors import DataError
@@ -73,6 +75,13 @@ def test_a_search_finds_a_winner_that_can_be_run_and_survives_a_loss_that_is_nan
     assert chosen.compress.distil.learning_rate == 0.01 and chosen.hls.part == "xcvu9p-flga2104-2-e"
     assert chosen.jets.file == str((folder / "jets.h5").resolve()) and chosen.search is None
 
+    shutil.copyfile(out / "winner/project.yaml", folder / "project.yaml")
+    states = {
+        state.name: state.state for state in Runner(stages(ProjectFolder.load(folder)), folder / "build").states()
+    }
+    assert [states[name] for name in ("jets", "teacher", "teach", "distil")] == ["fresh"] * 3 + ["missing"]
+    (folder / "project.yaml").write_text(PROJECT)
+
     students = {path: path.stat().st_mtime_ns for path in (out / "trials").rglob("*.keras")}
     assert tagware.main(["search", str(folder), "--lut", "1"]) == 2
     captured = capsys.readouterr()
@@ -101,11 +110,8 @@ def test_teacher_outputs_of_other_jets_or_classes_end_the_search(
             writer.append({"logits": np.zeros((1, 1), np.float32), "ids": np.zeros(1, np.uint64)})
             writer.attributes["tagware"] = json.dumps(header | told)
 
-    stages = [
-        Stage("jets", (), {}, lambda out, _: provide_jets(project, out)),
-        Stage("teach", ("jets",), {}, teach),
-    ]
-    Runner(stages, project.build).run()
+    provide = Stage("jets", (), {}, lambda out, _: provide_jets(project, out))
+    Runner([provide, Stage("teach", ("jets",), {}, teach)], project.build).run()
     content = {key: value for key, value in yaml.safe_load(PROJECT).items() if key != "search"}
     with pytest.raises(DataError, match=named):
         evaluate(Terms(folder, folder / "build/search", project.search), content)
