@@ -47,7 +47,7 @@ def least_active(
 ) -> dict[str, NDArray[np.bool_]]:
     """The neurons to take from a trained network, (width,) masks by their ReLU; the network is as before afterwards.
 
-    Golkar, Kagan and Cho (CLNP), arXiv:1903.04476, section 3: in the order of their mean activation, as many as leave
+    Golkar, Kagan and Cho (CLNP), arXiv:1903.04476: in the order of their mean activation, as many as leave
     the validation loss, which `loss` gives for the network as it is, within the margin. Activations are counted in
     units of their layer's mean, so that one threshold suits all layers. A layer keeps a neuron. `may_go` marks the only
     ones that can be taken, all where it is None.
@@ -109,9 +109,9 @@ def hold_earlier(restraint: Restraint, network: Any, earlier: Any, spec: Student
     n_new = kernel_of(network.get_layer("logit")).shape[-1] - len(trained["logit"])
     trained["logit"] = np.append(trained["logit"], np.ones(n_new, bool))
     for name, columns in trained.items():
-        for variable, role in ((kernel_of, "kernel"), (bias_of, "bias")):
-            found = variable(network.get_layer(name))
-            if found is not None:
-                missing = len(columns) - values[name][role].shape[-1]
-                padded = np.pad(values[name][role], [*[(0, 0)] * (values[name][role].ndim - 1), (0, missing)])
-                restraint.hold(found, ~columns, padded)
+        layer = network.get_layer(name)
+        for variable, role in ((kernel_of(layer), "kernel"), (bias_of(layer), "bias")):
+            if variable is not None:
+                held = np.zeros(variable.shape, np.float32)
+                held[..., : values[name][role].shape[-1]] = values[name][role]
+                restraint.hold(variable, ~columns, held)
