@@ -4,9 +4,10 @@
 
 trains a float 20x6 Keras tagger with the packaged top/QCD jets, and from it: hls4ml's firmware with fixed<16,6>
 everywhere; the exact import of the same weights (wide types, not trained any further); the exact student with its
-default types, trained on. Prints one line of JSON each: area under the ROC of what was trained and of its C simulation
-(hls4ml's `predict`, or ours), on how many jets they differ and by how much at most, jets a second, alkaid's cost of the
-logic; with --synth (a quarter of an hour each) LUT and DSP by Yosys, which may use DSP slices.
+default types, trained on. Prints one line of JSON each: area under the ROC of what was trained (the float network, for
+the first two) and of its C simulation (hls4ml's `predict`, or ours), on how many jets they differ and by how much at
+most, jets a second, alkaid's cost of the logic; with --synth (a quarter of an hour each) LUT and DSP by Yosys, which
+may use DSP slices.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def main() -> None:
         warm_start(model, reference)
         if name == "exact_trained":
             train(model, data, options)
-        row(name, model, exact(model, options.folder / name), options)
+        row(name, reference if name == "exact_import" else model, exact(model, options.folder / name), options)
 
 
 if __name__ == "__main__":
