@@ -1,11 +1,12 @@
 """Simulated jets per core-second and where the time goes.
 
-    python benchmarks/simulate.py --jets 2000 q t g QCD W Z [--json FILE]
+    python benchmarks/simulate.py --jets 2000 q t g QCD W Z [--views seed fsr_up ...] [--json FILE]
 
 One chunk of each class at 0.8-1.2 TeV with the default detector and a flat pT spectrum, in CPU time of this process
 (so other programs disturb it little), with the start of Pythia in it. The shares are from a second run of the same
 chunk under cProfile: Pythia (initialisation and events), FastJet (clustering), and ours (detector, matching, quota,
-and the time spent in awkward, which both take and give arrays of).
+and the time spent in awkward, which both take and give arrays of). With views jets are hard partons, each of which is
+simulated in all views.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ def shares(config: SimulateConfig, name: str, n_jets: int) -> dict[str, float]:
     return {tool: seconds / total for tool, seconds in spent.items()}
 
 
-def measure(name: str, n_jets: int) -> dict[str, Any]:
+def measure(name: str, n_jets: int, views: tuple[str, ...]) -> dict[str, Any]:
     """Rate and shares of one class."""
-    config = SimulateConfig(classes=(name,))
+    config = SimulateConfig(classes=(name,), views=views)
     begin = time.process_time()
     simulate_chunk(config, name, 0, n_jets)
     rate = n_jets / (time.process_time() - begin)
@@ -50,12 +51,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("classes", nargs="*", default=["q", "t", "g", "QCD", "W", "Z"])
     parser.add_argument("--jets", type=int, default=2000)
+    parser.add_argument("--views", nargs="*", default=[])
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     options = parser.parse_args()
     simulate_chunk(SimulateConfig(classes=("q",)), "q", 1, 20)  # imports are not timed
     results = {}
     for name in options.classes:
-        results[name] = result = measure(name, options.jets)
+        results[name] = result = measure(name, options.jets, tuple(options.views))
         parts = "  ".join(f"{tool} {share:4.0%}" for tool, share in result["shares"].items())
         rate, load = result["jets_per_core_second"], result["load"]
         print(f"{name:4s} {rate:6.0f} jets per core-second  {parts}  (load {load:.1f})", flush=True)
