@@ -156,37 +156,47 @@ def recurrent_step_cycles(kind: str, n_terms: int, reuse_factor: int, clock_ns: 
     return reuse_factor + tree_cycles(n_terms, clock_ns) + GATE_CYCLES[kind]
 
 
-def _input_widths(node: Any) -> NDArray[np.int64] | None:
-    """Bits of every feature that HGQ2's quantizer before a node gives each, None where all have the same type."""
-    source = node.get_input_node()
-    if source.class_name == "PointwiseConv1D":  # the choice of columns behind a quantizer
-        source = source.get_input_node()
-    if source.class_name != "FixedPointQuantizer":
-        return None
-    _, widths, _ = source.mask_kbi
-    n_in = node.get_input_variable().shape[-1]
-    return np.asarray(widths.reshape(-1, widths.shape[-1])[0, :n_in], np.int64)
+def _input_widths(node: Any) -> NDArray[np.int64]:
+    """Bits of every number that a node reads, in its shape: one type for all, or what HGQ2's quantizer gives each."""
+    source, value = node.get_input_node(), node.get_input_variable()
+    if source.class_name == "FixedPointQuantizer":
+        return np.asarray(np.broadcast_to(source.mask_kbi[1], (1, *value.shape))[0], np.int64)
+    if source.class_name == "Transpose":
+        return _input_widths(source).transpose(source.get_attr("perm"))
+    if source.class_name == "Masked" or _chooses(source):
+        return _input_widths(source)[..., : value.shape[-1]]
+    return np.full(value.shape, _fixed(value.type).width)
 
 
-def _by_input(node: Any, values: NDArray[np.int64]) -> NDArray[np.int64]:
+def _chooses(node: Any) -> bool:
+    """Whether a layer's matrix chooses the first columns, which is wires."""
+    if node.class_name != "PointwiseConv1D":
+        return False
+    matrix = _by_input(node, node.weights["weight"].data)
+    return np.array_equal(matrix, np.eye(*matrix.shape))
+
+
+def _in_luts(node: Any, dsp: int) -> tuple[float, float]:
+    """EBOPs of a dense layer of every row, each product with a multiplier of its own, and those of them in LUTs."""
+    bits = constant_bits(node.weights["weight"].data, _fixed(node.weights["weight"].type).fraction_bits)
+    widths = _input_widths(node)
+    total = float(widths.reshape(-1, widths.shape[-1]).sum(axis=0) @ _by_input(node, bits).sum(axis=1))
+    return total, 0.0 if dsp else total
+
+
+def _by_input(node: Any, values: NDArray[Any]) -> NDArray[Any]:
     """What goes with the weights of a dense layer as a matrix (n_in, n_out), whichever way hls4ml holds them."""
     n_out = node.get_output_variable().shape[-1]
     return values.reshape(n_out, -1).T if node.get_attr("_weights_transposed") else values.reshape(-1, n_out)
 
 
-def _matrix(
-    node: Any, weight: str, value: FixedType, reuse_factor: int, each: NDArray[np.int64] | None = None
-) -> tuple[float, int, int, float]:
-    """EBOPs, products, DSP slices and EBOPs left to LUTs of a constant matrix times a vector.
-
-    `each` is the width of every number of the vector, where that is not the width of `value`.
-    """
+def _matrix(node: Any, weight: str, value: FixedType, reuse_factor: int) -> tuple[float, int, int, float]:
+    """EBOPs, products, DSP slices and EBOPs left to LUTs of a constant matrix times a vector."""
     data, kind = node.weights[weight].data, _fixed(node.weights[weight].type)
     count = int(np.count_nonzero(data))
     multipliers = math.ceil(count / reuse_factor)
     if reuse_factor == 1:
-        bits = constant_bits(data, kind.fraction_bits)
-        total = float(bits.sum() * value.width if each is None else each @ _by_input(node, bits).sum(axis=1))
+        total = float(constant_bits(data, kind.fraction_bits).sum() * value.width)
     else:
         total = float(multipliers * kind.width * value.width)
     dsp = multipliers * multiplier_dsps(kind.width, value.width)
@@ -196,19 +206,22 @@ def _matrix(
 def _dense(node: Any, clock_ns: float) -> LayerEstimate:
     reuse_factor = int(node.get_attr("reuse_factor"))
     value = _fixed(node.get_input_variable().type)
-    total, count, dsp, in_luts = _matrix(node, "weight", value, reuse_factor, _input_widths(node))
+    total, count, dsp, in_luts = _matrix(node, "weight", value, reuse_factor)
+    if reuse_factor == 1:
+        total, in_luts = _in_luts(node, dsp)
     latency = reuse_factor + tree_cycles(int(node.get_attr("n_in")) + 1, clock_ns)
     return LayerEstimate(node.name, total, count, dsp, in_luts, latency, reuse_factor)
 
 
 def _pointwise(node: Any, clock_ns: float) -> LayerEstimate:
     """A dense layer of every row, each with multipliers of its own; a matrix that chooses columns is wires."""
-    if np.isin(node.weights["weight"].data, (0.0, 1.0)).all():
+    if _chooses(node):
         return LayerEstimate(node.name, 0.0, 0, 0, 0.0, 0, 1)
     rows = int(node.get_attr("out_width"))
-    total, count, dsp, in_luts = _matrix(node, "weight", _fixed(node.get_input_variable().type), 1, _input_widths(node))
+    _, count, dsp, _ = _matrix(node, "weight", _fixed(node.get_input_variable().type), 1)
+    total, in_luts = _in_luts(node, dsp)
     latency = 1 + tree_cycles(int(node.get_attr("n_chan")) + 1, clock_ns)
-    return LayerEstimate(node.name, rows * total, rows * count, rows * dsp, rows * in_luts, latency, 1)
+    return LayerEstimate(node.name, total, rows * count, rows * dsp, in_luts, latency, 1)
 
 
 def _masked_mean(node: Any, clock_ns: float) -> LayerEstimate:

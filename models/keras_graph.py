@@ -8,6 +8,9 @@ HGQ2_BITS = ("f", "i")
 LEARNT_BITS = ("taken", *HGQ2_BITS)
 """The names of the variables that are numbers of bits: those of our own cells and of HGQ2's quantizers."""
 
+CARRIERS = ("Masked", "Permute", "Unmasked")
+"""Layers whose values are some of those of the layer that feeds them first, or zero."""
+
 
 def sources_of(layer: Any) -> list[str]:
     """The names of the layers that feed a layer, in the order of its inputs."""

@@ -14,6 +14,7 @@ from models.students.feed_forward import FeedForwardSpec, MlpSpec, ParticleSpec
 SPECS: dict[str, FeedForwardSpec] = {
     "mlp": MlpSpec(dense=(6, 4)),
     "deep_sets": ParticleSpec("deep_sets", n_constituents=5, features=3, particle=(4, 3), dense=(4,)),
+    "mlp_mixer": ParticleSpec("mlp_mixer", n_constituents=5, features=3, particle=(4, 3), dense=()),
     "jedi_linear": ParticleSpec("jedi_linear", n_constituents=5, features=3, particle=(4, 3), dense=()),
 }
 """Five particles: a number that is no power of two."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jets.errors import DataError
-from models.keras_graph import sources_of
+from models.keras_graph import CARRIERS, sources_of
 
 WEIGHTS = ("kernel", "recurrent_kernel", "bias")
 
@@ -111,7 +111,7 @@ def ebops(model: Any, shared_cell: bool = False) -> int:
         quantizers = _quantizers(layer)
         if "output" in quantizers:
             widths[layer.name] = width_of(quantizers["output"]).total
-        elif type(layer).__name__ == "Unmasked":
+        elif type(layer).__name__ in CARRIERS:
             widths[layer.name] = widths[sources_of(layer)[0]]
         if not {"kernel", "state"} & quantizers.keys():
             continue

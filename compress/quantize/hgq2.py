@@ -137,9 +137,9 @@ def ebops(model: Any, shared_cell: bool = False) -> int:
     """
     total = _total(
         model,
+        np,
         lambda cast: np.array([lane[0] for lane in cast.lanes()]),
         lambda layer: enclosed_bits(layer.constants()["weight"], FINEST),
-        np.sum,
     )
     return int(total)
 
@@ -148,22 +148,26 @@ def cost(model: Any) -> Any:
     """The same as a scalar tensor that learnt bits get gradients from; a constant is as wide as its range and step."""
     from keras import ops
 
-    return _total(model, lambda cast: cast.widths(), lambda layer: layer.weight_widths(), ops.sum)
+    return _total(model, ops, lambda cast: cast.widths(), lambda layer: layer.weight_widths())
 
 
-def _total(model: Any, lanes: Callable[[Any], Any], constants: Callable[[Any], Any], add: Callable[..., Any]) -> Any:
-    """Sum of widths of inputs (n_in,) times widths of weights (n_in, n_out), for every row that a layer is used for."""
+def _total(model: Any, ops: Any, lanes: Callable[[Any], Any], constants: Callable[[Any], Any]) -> Any:
+    """Sum of widths of inputs (rows, n_in) times widths of weights (n_in, n_out); `ops` is numpy or `keras.ops`."""
     total = 0.0
     for layer in model.layers:
-        if not hasattr(layer, "constants"):
-            continue
-        source = model.get_layer(sources_of(layer)[0])
-        if not hasattr(source, "lanes"):  # the choice of columns behind a cast
-            source = model.get_layer(sources_of(source)[0])
-        rows = math.prod(layer.input.shape[1:-1])
-        widths = lanes(source)[: layer.input.shape[-1]]
-        total = total + rows * add(widths * add(constants(layer), axis=1))
+        if hasattr(layer, "constants"):
+            widths = _carried(model, model.get_layer(sources_of(layer)[0]), ops, lanes)
+            total = total + ops.sum(widths * ops.sum(constants(layer), axis=1))
     return total
+
+
+def _carried(model: Any, layer: Any, ops: Any, lanes: Callable[[Any], Any]) -> Any:
+    """The width of every number that a layer gives, in the shape of its output, from the cast that made them."""
+    if hasattr(layer, "lanes"):
+        return ops.broadcast_to(lanes(layer), layer.output.shape[1:])
+    widths = _carried(model, model.get_layer(sources_of(layer)[0]), ops, lanes)
+    kind = type(layer).__name__
+    return widths[..., :-1] if kind == "Unmasked" else ops.transpose(widths) if kind == "Permute" else widths
 
 
 def _of_lanes(lanes: Sequence[tuple[int, int, bool]]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The layers of particles in hls4ml: a node of its graph, the call of our kernel, and handlers of the Keras layers.
+"""The layers of particles in hls4ml: nodes of its graph, the calls of our kernels, and handlers of the Keras layers.
 
-Importing this module registers the handlers; `register` tells hls4ml's backends about the node.
+Importing this module registers the handlers; `register` tells hls4ml's backends about the nodes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from hls.project import BACKENDS
 from models.students.feed_forward import shift
 
 CONFIG = Path(__file__).parent / "kernels" / "masked_mean_config.h.j2"
+KERNELS = {"Masked": "masked", "MaskedMean": "masked_mean"}
 SIZES = ("n_particles", "n_in", "n_columns", "shift")
 
 
@@ -41,54 +42,68 @@ class MaskedMean(Layer):  # type: ignore[misc]
         self.set_attr("accum_t", NamedType(name, precision))
 
 
-class MaskedMeanConfig(LayerConfigTemplate):  # type: ignore[misc]
-    """The configuration that the kernel takes its sizes and its accumulator from."""
+class Masked(Layer):  # type: ignore[misc]
+    """The node of `models.students.particles.Masked`: values, constituents -> (n_particles, n_in)."""
+
+    _expected_attributes: ClassVar[list[Attribute]] = [Attribute(name) for name in SIZES]
+
+    def initialize(self) -> None:
+        """Declare the output."""
+        self.add_output_variable([self.get_attr("n_particles"), self.get_attr("n_in")])
+
+
+class MaskedConfig(LayerConfigTemplate):  # type: ignore[misc]
+    """The configuration that the kernels take their sizes, and the mean its accumulator, from."""
 
     def __init__(self) -> None:
-        super().__init__(MaskedMean)
+        super().__init__((Masked, MaskedMean))
 
     def format(self, node: Any) -> str:
         """The C++ of a node's configuration."""
         sizes = {name: node.get_attr(name) for name in SIZES}
         template = jinja2.Template(CONFIG.read_text(), keep_trailing_newline=True)
-        text: str = template.render(index=node.index, accum_t=node.types["accum_t"].name, **sizes)
+        accumulator = node.types["accum_t"].name if node.class_name == "MaskedMean" else None
+        text: str = template.render(index=node.index, accum_t=accumulator, **sizes)
         return text
 
 
-class MaskedMeanCall(FunctionCallTemplate):  # type: ignore[misc]
+class MaskedCall(FunctionCallTemplate):  # type: ignore[misc]
     """The call of our kernel."""
 
     def __init__(self) -> None:
-        super().__init__(MaskedMean, include_header=["nnet_utils/nnet_masked_mean.h"])
+        super().__init__((Masked, MaskedMean), include_header=["nnet_utils/nnet_masked_mean.h"])
 
     def format(self, node: Any) -> str:
         """The C++ of a node's call."""
         values, constituents = (node.get_input_variable(name) for name in node.inputs)
         output = node.get_output_variable()
         types = f"{values.type.name}, {constituents.type.name}, {output.type.name}, config{node.index}"
-        return f"nnet::masked_mean<{types}>({values.name}, {constituents.name}, {output.name});"
+        kernel = KERNELS[node.class_name]
+        return f"nnet::{kernel}<{types}>({values.name}, {constituents.name}, {output.name});"
 
 
 @functools.cache
 def register() -> None:
-    """Tell hls4ml's backends about the node, once."""
-    register_layer(MaskedMean.__name__, MaskedMean)
+    """Tell hls4ml's backends about the nodes, once."""
+    for node in (Masked, MaskedMean):
+        register_layer(node.__name__, node)
     for name in BACKENDS:
         backend = get_backend(name)
-        backend.register_template(MaskedMeanConfig)
-        backend.register_template(MaskedMeanCall)
+        backend.register_template(MaskedConfig)
+        backend.register_template(MaskedCall)
 
 
-class MaskedMeanHandler(KerasV3LayerHandler):  # type: ignore[misc]
-    """MaskedMean becomes the node of the same name."""
+class MaskedHandler(KerasV3LayerHandler):  # type: ignore[misc]
+    """Masked and MaskedMean become the nodes of the same names."""
 
-    handles = ("MaskedMean",)
+    handles = ("Masked", "MaskedMean")
 
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
-        """One MaskedMean."""
+        """One node."""
         n_particles, n_in = (int(size) for size in in_tensors[0].shape[1:])
         sizes = dict(zip(SIZES, (n_particles, n_in, int(in_tensors[1].shape[2]), shift(n_particles)), strict=True))
-        return ({**self.default_config, "class_name": planned(layer).kind, **sizes, "keepdims": layer.keepdims},)
+        rows = {"keepdims": layer.keepdims} if planned(layer).kind == "MaskedMean" else {}
+        return ({**self.default_config, "class_name": planned(layer).kind, **sizes, **rows},)
 
 
 class UnmaskedHandler(KerasV3LayerHandler):  # type: ignore[misc]

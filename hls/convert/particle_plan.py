@@ -15,7 +15,7 @@ from hls.project import HlsConfig
 from models.keras_graph import sources_of
 from models.students.feed_forward import shift
 
-JOINS = ("Add", "MaskedMean")
+JOINS = ("Add", "Masked", "MaskedMean")
 """What reads two layers, any other one."""
 
 SELECTED = FixedType(2, 2)
@@ -48,6 +48,13 @@ def unmasked(layer: Any, value: FixedType | None, after: Any, config: HlsConfig)
     chosen = Weights(np.eye(n_columns, n_columns - 1), np.zeros(n_columns - 1), SELECTED, SELECTED)
     plan = dense_plan(layer.name, chosen, value)
     return replace(plan, types={**plan.types, "result": FixedType(value.width, value.integer, value.signed)})
+
+
+def carried(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    """The plan of a layer that hands on what it gets: a Permute, or a Masked."""
+    assert value is not None
+    kind = {"Permute": "Transpose"}.get(type(layer).__name__, type(layer).__name__)
+    return LayerPlan(layer.name, kind, {"result": value}, compare_with=layer.name)
 
 
 def masked_mean(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:

@@ -6,7 +6,7 @@ quantization front end in `compress.quantize`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -15,7 +15,7 @@ from jets.features import CONSTITUENT_FEATURES
 from jets.high_level import HIGH_LEVEL_FEATURES
 from models.students.recurrent import MAX_WIDTH
 
-KINDS = ("mlp", "deep_sets", "jedi_linear")
+KINDS = ("mlp", "deep_sets", "jedi_linear", "mlp_mixer")
 MAX_CONSTITUENTS = 128
 
 
@@ -45,23 +45,24 @@ class MlpSpec:
 
 @dataclass(frozen=True)
 class ParticleSpec:
-    """DeepSets (arXiv:1703.06114), or JEDI-linear (arXiv:2508.15468): DeepSets whose particles meet their mean.
+    """DeepSets (arXiv:1703.06114), or one whose particles meet: JEDI-linear (arXiv:2508.15468), MLP-Mixer (2105.01601).
 
     Equations in docs/students.md.
 
     Attributes:
-        kind: "deep_sets" or "jedi_linear".
+        kind: "deep_sets", "jedi_linear" whose particles meet their mean, or "mlp_mixer" whose particles meet mixtures
+            of all, one for each place.
         n_constituents: particles of a jet, in falling pT; fewer are padded and masked.
         features: of a particle, 3, 6 or 16 (`jets.features.CONSTITUENT_FEATURES`).
-        particle: widths of the ReLU layers of each particle; in JEDI-linear all but the first see the mean, too.
+        particle: widths of the ReLU layers of each particle; where particles meet all but the first see the others.
         dense: widths of the ReLU layers between the mean over particles and the output.
 
     Raises:
         ConfigError: an unknown kind or number of features, more particles than `MAX_CONSTITUENTS`, no layer of
-            particles (two in JEDI-linear), or a width that is not between 1 and `MAX_WIDTH`.
+            particles (two where they meet), or a width that is not between 1 and `MAX_WIDTH`.
     """
 
-    kind: Literal["deep_sets", "jedi_linear"] = "deep_sets"
+    kind: Literal["deep_sets", "jedi_linear", "mlp_mixer"] = "deep_sets"
     n_constituents: int = 16
     features: int = 6
     particle: tuple[int, ...] = (32, 32)
@@ -82,8 +83,8 @@ class ParticleSpec:
 
     @property
     def exchanges(self) -> bool:
-        """Whether particles see the mean of all."""
-        return self.kind == "jedi_linear"
+        """Whether particles see each other."""
+        return self.kind != "deep_sets"
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -160,8 +161,8 @@ def network(spec: FeedForwardSpec, n_outputs: int, parts: Parts) -> Any:
 def _particles(spec: ParticleSpec, constituents: Any, parts: Parts) -> Any:
     """The mean of the particles' last layer, (n_jets, width).
 
-    Layers: "unmasked", "particle_0", "particle_relu_0"; then "particle_1", "particle_relu_1", …, each in JEDI-linear
-    with "mean_1", its cast, "exchange_1" and their sum "meet_1" between; at last "pool" and its cast.
+    Layers: "unmasked", "particle_0", "particle_relu_0"; then "particle_1", "particle_relu_1", …, each where particles
+    meet with those of `_others`, "exchange_1" and their sum "meet_1" between; at last "pool" and its cast.
     """
     import keras
 
@@ -171,12 +172,27 @@ def _particles(spec: ParticleSpec, constituents: Any, parts: Parts) -> Any:
     for place, width in enumerate(spec.particle):
         each = parts.dense(width, True, f"particle_{place}")(x)
         if spec.exchanges and place:
-            mean = MaskedMean(keepdims=True, name=f"mean_{place}")([x, constituents])
-            mean = parts.cast("mean", f"mean_{place}_q")(mean)
-            all_ = parts.dense(width, False, f"exchange_{place}")(mean)
-            each = keras.layers.Add(name=f"meet_{place}")([each, all_])
+            others = _others(spec, place, [x, constituents], parts)
+            others = parts.dense(width, False, f"exchange_{place}")(others)
+            each = keras.layers.Add(name=f"meet_{place}")([each, others])
         x = parts.relu(f"particle_relu_{place}")(each)
     return parts.cast("mean", "pool_q")(MaskedMean(name="pool")([x, constituents]))
+
+
+def _others(spec: ParticleSpec, place: int, tensors: Sequence[Any], parts: Parts) -> Any:
+    """What particles see of all, from their values and constituents: one row, or one for each place.
+
+    Layers: "mean_1" and its cast; in an MLP-Mixer "masked_1", "turn_1", "mix_1", "mix_relu_1", "turn_back_1".
+    """
+    import keras
+
+    from models.students.particles import Masked, MaskedMean
+
+    if spec.kind == "jedi_linear":
+        return parts.cast("mean", f"mean_{place}_q")(MaskedMean(keepdims=True, name=f"mean_{place}")(tensors))
+    x = keras.layers.Permute((2, 1), name=f"turn_{place}")(Masked(name=f"masked_{place}")(tensors))
+    x = parts.relu(f"mix_relu_{place}")(parts.dense(spec.n_constituents, True, f"mix_{place}")(x))
+    return keras.layers.Permute((2, 1), name=f"turn_back_{place}")(x)
 
 
 def layer_names(spec: FeedForwardSpec) -> list[str]:
@@ -189,5 +205,8 @@ def particle_layers(spec: FeedForwardSpec) -> list[str]:
     if isinstance(spec, MlpSpec):
         return []
     places = range(len(spec.particle))
-    exchanges = [f"exchange_{place}" for place in places[1:]] if spec.exchanges else []
-    return [*(f"particle_{place}" for place in places), *exchanges]
+    meeting = {"deep_sets": (), "jedi_linear": ("exchange",), "mlp_mixer": ("mix", "exchange")}[spec.kind]
+    return [
+        *(f"particle_{place}" for place in places),
+        *(f"{name}_{place}" for place in places[1:] for name in meeting),
+    ]

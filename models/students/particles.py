@@ -1,4 +1,4 @@
-"""What sees a jet's particles and their mask: the two Keras layers that stand between stock ones.
+"""What sees a jet's particles and their mask: the Keras layers that stand between stock ones.
 
 Importing this module imports Keras.
 """
@@ -25,6 +25,24 @@ class Unmasked(keras.layers.Layer):  # type: ignore[misc]
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """One column less."""
         return (*shape[:-1], (shape[-1] or 1) - 1)
+
+
+@keras.saving.register_keras_serializable(package="tagware")
+class Masked(keras.layers.Layer):  # type: ignore[misc]
+    """Zero for particles whose mask is not above zero, whatever they are.
+
+    Inputs: values (n_jets, n_particles, width), constituents (n_jets, n_particles, n_features + 1) with the mask as
+    last column.
+    """
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        """The values that count."""
+        values, constituents = inputs
+        return ops.where(constituents[..., -1:] > 0, values, ops.zeros_like(values))
+
+    def compute_output_shape(self, shapes: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """That of the values."""
+        return shapes[0]
 
 
 @keras.saving.register_keras_serializable(package="tagware")

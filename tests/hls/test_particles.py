@@ -26,12 +26,18 @@ from tests.hls.cosim.traced import Traced
 from tests.hls.rtl.firmware import Firmware, firmware_of, graph_of
 from tests.hls.students import quantized
 
-KINDS = list(SPECS)
-PARTICLES = ["deep_sets", "jedi_linear", "jedi_linear of HGQ2"]
-LONG = [pytest.param(f"{kind} of HGQ2", marks=pytest.mark.long) for kind in KINDS[:-1]]
+
+def long(*kinds: str) -> list[Any]:
+    return [pytest.param(kind, marks=pytest.mark.long) for kind in kinds]
 
 
-@pytest.fixture(scope="module", params=[*KINDS, "jedi_linear of HGQ2", *LONG])
+SYMMETRIC = ["deep_sets", "jedi_linear", "jedi_linear of HGQ2"]
+MIXERS = long("mlp_mixer", "mlp_mixer of HGQ2")
+PARTICLES = [*SYMMETRIC, *MIXERS]
+KINDS = ["mlp", *PARTICLES, *long("mlp of HGQ2", "deep_sets of HGQ2")]
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -73,7 +79,7 @@ def test_the_estimate_counts_the_operations_of_the_student(student: Any, firmwar
 
 
 def test_one_step_of_one_weight_is_seen(student: Any, firmware: Firmware, kind: str) -> None:
-    name = "dense_0" if "mlp" in kind else "particle_1"
+    name = "dense_0" if kind.split()[0] == "mlp" else "particle_1"
     (plan,) = [plan for plan in plan_layers(student, HlsConfig()) if plan.name == name]
     kernel = plan.data["weight"].copy()
     kernel.flat[0] += plan.types["weight"].step
@@ -83,7 +89,7 @@ def test_one_step_of_one_weight_is_seen(student: Any, firmware: Firmware, kind: 
 
 @pytest.mark.parametrize(
     "kind",
-    [*(pytest.param(kind, marks=pytest.mark.long) for kind in [*KINDS[:-1], PARTICLES[-1]]), KINDS[-1], *LONG],
+    ["jedi_linear", *long("mlp", "deep_sets", "mlp of HGQ2", "jedi_linear of HGQ2", "mlp_mixer of HGQ2")],
     indirect=True,
 )
 def test_verilog_gives_the_bits_of_csim(firmware: Firmware, tmp_path: Path) -> None:
@@ -112,14 +118,14 @@ def test_what_a_masked_place_holds_changes_no_bit(student: Any, firmware: Firmwa
     )
 
 
-@pytest.mark.parametrize("kind", PARTICLES, indirect=True)
+@pytest.mark.parametrize("kind", SYMMETRIC, indirect=True)
 def test_the_order_of_particles_changes_no_bit(firmware: Firmware) -> None:
     jets = jets_of(firmware.circuit.shape)
     expected = firmware.compiled.predict(jets, threads=1)
     assert np.array_equal(firmware.compiled.predict(np.ascontiguousarray(jets[:, ::-1]), threads=1), expected)
 
 
-@pytest.mark.parametrize("kind", PARTICLES[1:], indirect=True)
+@pytest.mark.parametrize("kind", ["jedi_linear", *long("jedi_linear of HGQ2")], indirect=True)
 def test_a_conversion_promises_no_difference(student: Any, tmp_path: Path) -> None:
     config = HlsConfig(backend="Vivado", self_check=SelfCheckConfig(n_jets=2000))
     project = convert_student(student, config, tmp_path / "project", "ab", jets_of((5, 4), 200))

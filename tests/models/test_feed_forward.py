@@ -23,6 +23,7 @@ from models.tagger import Tagger
 from tests.synthetic import synthetic_jets
 
 JEDI = ParticleSpec("jedi_linear", n_constituents=6, features=3, particle=(5, 4), dense=(3,))
+MIXER = replace(JEDI, kind="mlp_mixer")
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,7 @@ JEDI = ParticleSpec("jedi_linear", n_constituents=6, features=3, particle=(5, 4)
         ({"kind": "lstm"}, RecurrentSpec(cell="lstm")),
         ({"kind": "mlp", "dense": [4]}, MlpSpec(dense=(4,))),
         ({"kind": "deep_sets", "features": 16}, ParticleSpec(features=16)),
+        ({"kind": "mlp_mixer", "n_constituents": 8}, ParticleSpec("mlp_mixer", n_constituents=8)),
         ({"kind": "jedi_linear", "n_constituents": 128}, ParticleSpec("jedi_linear", n_constituents=128)),
     ],
 )
@@ -80,6 +82,7 @@ def test_a_spec_of_particles_has_no_other_kind(kind: str) -> None:
         (MlpSpec(dense=(4, 3)), ["dense_0", "dense_1", "logit"]),
         (replace(JEDI, kind="deep_sets"), ["particle_0", "particle_1", "dense_0", "logit"]),
         (JEDI, ["particle_0", "particle_1", "exchange_1", "dense_0", "logit"]),
+        (MIXER, ["particle_0", "particle_1", "mix_1", "exchange_1", "dense_0", "logit"]),
     ],
 )
 def test_the_layers_that_multiply_are_named(spec: FeedForwardSpec, names: list[str]) -> None:
@@ -94,8 +97,9 @@ def test_a_sum_is_shifted_by_the_bits_of_its_places(n_particles: int, bits: int)
     assert shift(n_particles) == bits
 
 
-def test_jedi_linear_computes_its_equations() -> None:
-    model = build_float(JEDI, 2)
+@pytest.mark.parametrize("spec", [JEDI, MIXER])
+def test_particles_that_meet_compute_their_equations(spec: ParticleSpec) -> None:
+    model = build_float(spec, 2)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(4, 6, 4)).astype(np.float32)
     mask = (np.arange(6)[:, None] < np.array([6, 1, 0, 4])[:, None, None]).astype(np.float32)
@@ -107,16 +111,20 @@ def test_jedi_linear_computes_its_equations() -> None:
         return values @ kernel + (bias[0] if bias else 0.0)
 
     h = np.maximum(dense("particle_0", x[..., :3]), 0)
-    mean = (mask * h).sum(axis=1, keepdims=True) / 8
-    h = np.maximum(dense("particle_1", h) + dense("exchange_1", mean), 0)
+    if spec is JEDI:
+        others = (mask * h).sum(axis=1, keepdims=True) / 8
+    else:
+        others = np.maximum(dense("mix_1", (mask * h).swapaxes(1, 2)), 0).swapaxes(1, 2)
+    h = np.maximum(dense("particle_1", h) + dense("exchange_1", others), 0)
     pooled = (mask * h).sum(axis=1) / 8
     expected = dense("logit", np.maximum(dense("dense_0", pooled), 0))
     assert len(weights["exchange_1"]) == 1
     np.testing.assert_allclose(model.predict_on_batch(x), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_features_of_masked_places_are_void_in_float() -> None:
-    model = build_float(JEDI, 2)
+@pytest.mark.parametrize("spec", [JEDI, MIXER])
+def test_features_of_masked_places_are_void_in_float(spec: ParticleSpec) -> None:
+    model = build_float(spec, 2)
     x = np.random.default_rng(1).normal(size=(20, 6, 4)).astype(np.float32)
     x[..., 3] = np.arange(6) < 4
     other = x.copy()

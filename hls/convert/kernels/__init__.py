@@ -13,6 +13,7 @@ REPLACED_CALLS = {"LSTM": ("nnet::lstm_stack<", "nnet::exact_lstm_stack<", "nnet
 OWN_LAYERS = {
     "ExactGRU": "nnet_exact_recurrent.h",
     "ExactLSTM": "nnet_exact_recurrent.h",
+    "Masked": "nnet_masked_mean.h",
     "MaskedMean": "nnet_masked_mean.h",
 }
 """Layers that hls4ml does not have, and the header with their kernel."""

@@ -15,7 +15,7 @@ from hls.rtl.layers.dense import dense
 from hls.rtl.layers.einsum import einsum, einsum_dense
 from hls.rtl.layers.merge import concatenate, dot, merge
 from hls.rtl.layers.moving import cropping, reshape, resize, transpose, zero_padding
-from hls.rtl.layers.pooling import global_pooling, masked_mean, pooling
+from hls.rtl.layers.pooling import global_pooling, masked, masked_mean, pooling
 from hls.rtl.layers.quantizer import quantizer
 from hls.rtl.layers.scale import scale
 from hls.rtl.layers.softmax import softmax
@@ -37,6 +37,7 @@ LAYERS: Mapping[str, Callable[[Any, list[Any]], Any]] = {
     "GlobalPooling1D": global_pooling,
     "GlobalPooling2D": global_pooling,
     "HardActivation": hard,
+    "Masked": masked,
     "MaskedMean": masked_mean,
     "Merge": merge,
     "PReLU": prelu,

@@ -20,6 +20,14 @@ def global_pooling(node: Any, inputs: list[Any]) -> Any:
     return _cast(node, [_pooled(node, channel, 0) for channel in pixels.T], pixels)
 
 
+def masked(node: Any, inputs: list[Any]) -> Any:
+    """The values of particles whose mask is above zero, zero for the others (our nnet_masked_mean.h)."""
+    values, constituents = inputs
+    counted = [at_least(mask, float(mask.step)) for mask in constituents[:, -1]]
+    rows = [[choose(flag, value, 0.0) for value in row] for flag, row in zip(counted, values, strict=True)]
+    return cast(array([value for row in rows for value in row], values), result_type(node)).reshape(values.shape)
+
+
 def masked_mean(node: Any, inputs: list[Any]) -> Any:
     """The sum over particles whose mask is above zero, shifted to the right (our nnet_masked_mean.h)."""
     values, constituents = inputs

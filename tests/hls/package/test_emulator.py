@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 from hls.package.emulator import emulator_files, library_headers
 from hls.project import HlsConfig, Project
 from hls.rtl import trace
+from models.students.feed_forward import FeedForwardSpec
 from tests.exact_students import build_exact
-from tests.feed_forward_students import SPECS, build_feed_forward
+from tests.feed_forward_students import SPECS, build_feed_forward, build_heterogeneous
 from tests.hls.firmware import write_project
 from tests.hls.package.finished import N_VECTORS, store_vectors
 from tests.hls.rtl.firmware import build_chain, graph_of
@@ -57,9 +59,11 @@ def test_firmware_that_takes_streams_is_emulated_jet_by_jet(tmp_path: Path) -> N
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["deep_sets", "jedi_linear"])
-def test_students_of_particles_are_emulated_with_their_generated_kernels(kind: str, tmp_path: Path) -> None:
-    project = simulated(build_feed_forward(SPECS[kind]), tmp_path / "firmware", HlsConfig())
+@pytest.mark.parametrize(("build", "kind"), [(build_feed_forward, "jedi_linear"), (build_heterogeneous, "mlp_mixer")])
+def test_students_of_particles_are_emulated_with_their_generated_kernels(
+    build: Callable[[FeedForwardSpec], Any], kind: str, tmp_path: Path
+) -> None:
+    project = simulated(build(SPECS[kind]), tmp_path / "firmware", HlsConfig())
     assert f"{N_VECTORS} vectors, 0 differ" in checked(project, tmp_path / "emulator")
 
 
