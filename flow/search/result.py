@@ -6,7 +6,7 @@ import csv
 import datetime
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,9 +177,7 @@ def trial_rows(study: Study, space: Space, config: SearchConfig) -> tuple[TrialR
     complete = [row for row in rows if row.state == "complete"]
     points = {row.number: _point(row, config.working_point) for row in complete}
     beaten = {n for n, point in points.items() if any(_beats(other, point) for other in points.values())}
-    return tuple(
-        TrialRow(**{**vars(row), "on_front": row.state == "complete" and row.number not in beaten}) for row in rows
-    )
+    return tuple(replace(row, on_front=row.number in points and row.number not in beaten) for row in rows)
 
 
 def choose(rows: Sequence[TrialRow], config: SearchConfig) -> tuple[int | None, tuple[int, ...]]:
