@@ -159,7 +159,7 @@ def _project_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     report = verbs.add_parser("report", help="show a project's saved report and render it again")
     report.add_argument("project", type=Path, help="folder with a project.yaml")
     report.add_argument("--readme", type=Path, help="put the main table between this file's report marks")
-    report.add_argument("--save", action="store_true", help="keep report.json in the project's folder, for git")
+    report.add_argument("--save", action="store_true", help="keep report.json and golden/ beside project.yaml, for git")
     _search_verb(verbs)
     _compare_verb(verbs)
     package = verbs.add_parser("package", help="put a finished project into one archive that others can verify")

@@ -15,8 +15,9 @@ from flow.project import ProjectFolder
 from flow.source import POINTER, open_jets
 from flow.stages import MANIFEST
 from jets.dataset import Jets
-from jets.files import read_json
+from jets.files import OWNER_MARK, read_json, replacing
 from models.keras_start import start_keras
+from models.tagger import WEIGHTS
 
 REPORT, PAGE, SCORES = "report.json", "report.html", "scores.h5"
 CURVES = "curves"
@@ -24,6 +25,7 @@ COMPARISON = "../comparison/comparison.html"
 FIRMWARE, DESIGN, COSIM, SYNTHESIS = "firmware", "design", "cosim", "synthesis"
 ROWS, KEPT = "hardware.json", "kept.json"
 TEACHER_OUTPUTS = "teacher.h5"
+GOLDEN, N_GOLDEN = "golden", 200
 PACKAGES = ("torch", "lightning", "keras", "tensorflow", "qkeras-v3", "hls4ml", "numpy", "h5py", "pythia8mc", "fastjet")
 Folders = Mapping[str, Path]
 
@@ -61,15 +63,33 @@ def render_saved(folder: Path) -> None:
     render_html(Report.load(folder / REPORT), Scores.load(folder / SCORES), curves, folder / PAGE, COMPARISON)
 
 
-def save_report(folder: Path, saved: Path) -> None:
-    """Keep a finished report's numbers where git sees them.
+def save_report(project: ProjectFolder) -> None:
+    """Keep what git should see of a finished project: its report.json, and in golden/ its student and some vectors.
 
     Raises:
         InputError: there is no finished report.
     """
     from hls.report import Report
 
-    Report.load(folder / REPORT).save(saved)
+    Report.load(project.build / "report" / REPORT).save(project.folder / REPORT)
+    with replacing(project.folder / GOLDEN) as temporary:
+        (temporary / "student").mkdir(parents=True)
+        (temporary / OWNER_MARK).touch()
+        for name in ("tagger.json", WEIGHTS["keras"]):
+            shutil.copyfile(project.build / "distil" / "quantized" / name, temporary / "student" / name)
+        _save_vectors(project.build / "csim" / FIRMWARE, temporary / "vectors")
+
+
+def _save_vectors(firmware: Path, folder: Path) -> None:
+    """`N_GOLDEN` of the stored vectors, evenly from all kinds: jets, random inputs, corners."""
+    from hls.csim import Vectors
+    from hls.project import Project
+
+    project = Project.load(firmware)
+    tensors = project.inputs[0], project.outputs[0]
+    vectors = Vectors.load(firmware / "vectors", *tensors)
+    rows = np.unique(np.linspace(0, len(vectors) - 1, N_GOLDEN).astype(np.intp))
+    Vectors(vectors.inputs[rows], vectors.golden[rows]).save(folder, *tensors)
 
 
 def _outputs(jets: Jets, upstream: Folders) -> Iterator[tuple[str, NDArray[np.float32]]]:

@@ -196,7 +196,7 @@ def report(options: argparse.Namespace) -> None:
     folder = project.build / "report"
     saved = project.folder / "report.json"
     if options.save:
-        save_report(folder, saved)
+        save_report(project)
     if options.readme:
         from hls.render import update_readme
         from hls.report import Report

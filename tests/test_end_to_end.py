@@ -14,10 +14,13 @@ import pytest
 
 import tagware
 from hls.comparison import Comparison
+from hls.csim import Vectors
+from hls.project import Project
 from hls.report import Report
 from hls.rtl.design import Design
 from jets.dataset import JetsWriter
 from jets.files import read_json
+from models.tagger import Tagger
 from tests.synthetic import synthetic_jets
 
 pytestmark = pytest.mark.xdist_group("end to end")  # one run serves every test
@@ -147,6 +150,11 @@ def test_the_report_can_be_saved_and_put_into_a_readme(project: Path, tmp_path: 
     text = readme.read_text()
     assert "last year" not in text and "| C simulation" in text and text.endswith("the rest\n")
     assert Report.load(project / "report.json") == Report.load(project / "build/report/report.json")
+    golden, firmware = project / "golden", Project.load(project / "build/csim/firmware")
+    assert Tagger.load(golden / "student").classes == ("QCD", "top")
+    tensors = firmware.inputs[0], firmware.outputs[0]
+    kept, stored = (Vectors.load(folder / "vectors", *tensors) for folder in (golden, firmware.folder))
+    assert len(kept) == 200 and {*map(bytes, kept.inputs)} <= {*map(bytes, stored.inputs)}
 
 
 def test_a_verb_at_a_time_gives_the_same_firmware(
