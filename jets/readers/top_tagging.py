@@ -61,7 +61,7 @@ def read(path: Path, rows: range, size: int) -> Iterator[Jets]:
 def _table(file: h5py.File, path: Path) -> h5py.Dataset:
     table = file.get(f"{KEY}/table")
     if not isinstance(table, h5py.Dataset) or table.dtype.names is None:
-        found = ", ".join(file) or "nothing"
+        found = ", ".join(map(str, file)) or "nothing"
         raise LayoutError(f"has no pandas table {KEY!r} (it holds {found})", path, REMEDY)
     require_filters(table, path)
     return table
