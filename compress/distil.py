@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import shutil
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -30,6 +31,7 @@ from models.students.recurrent import RecurrentSpec
 from models.students.student import StudentSpec, architecture_name
 from models.tagger import Tagger
 
+_log = logging.getLogger(__name__)
 SCALING_JETS = 200_000
 NOTHING = PruneConfig()
 
@@ -257,7 +259,12 @@ class _Run:
         penalty = None if front_end is None else front_end.penalty(tagger.network, self.bits)
         model, objective = self._trained(tagger, train, penalty)
         rows = fit(model, train, validation, objective, phase, folder / "curves.csv")
-        best = best_epoch(rows, None if penalty is None else penalty.target)
+        target = None if penalty is None else penalty.target
+        best = best_epoch(rows, target)
+        if target is not None and (best.ebops or 0) > target:
+            _log.warning(
+                "%d EBOPs are left, not the %d asked for: train for more epochs, or faster", best.ebops, target
+            )
         provenance = record | {
             "digest": json_digest(record),
             "jets": str(self.source.path),

@@ -93,6 +93,19 @@ def test_a_student_is_led_to_its_ebops_with_its_teacher_and_loads_again(make_fil
     assert loaded.n_parameters == Tagger.load(tmp_path / "out" / "float").n_parameters
 
 
+def test_a_budget_out_of_reach_is_said_and_the_nearest_epoch_kept(
+    make_file: MakeFile, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = make_file("few", wide_and_narrow(400))
+    config = DistilConfig(loss=LossConfig(logits="cross_entropy"), float_epochs=1, quantized_epochs=2)
+    spec = ParticleSpec("deep_sets", n_constituents=3, particle=(2,), dense=())
+    trained = distil(spec, HgqBits(ebops=1), file, None, config, tmp_path / "out")
+    curve = read_curves(tmp_path / "out" / "quantized" / "curves.csv")
+    assert trained.quantization is not None
+    assert trained.quantization["ebops"] == min(row["ebops"] for row in curve) > 1
+    assert f"{trained.quantization['ebops']} EBOPs are left, not the 1 asked for" in caplog.text
+
+
 def test_the_weight_of_an_ebop_follows_the_distance_to_the_aim() -> None:
     found = 2000
     budget = Budget(None, lambda network: 3.0, lambda network: found, 1000, 1e-6)
