@@ -1,6 +1,7 @@
 """Training steps per second of an HGQ2 student on each Keras backend, in a process of its own each.
 
-    python benchmarks/keras_backends.py [--backends tensorflow torch jax] [--steps N] [--batch-size N] [--json FILE]
+    python benchmarks/keras_backends.py [--backends tensorflow torch jax] [--steps N] [--batch-size N] [--timeout S]
+        [--json FILE]
 
 The student is JEDI-linear of 16 particles, its loss binary cross entropy and the cost of its bits, the step that of
 `compress.fit`, compiled as the backend does it by default and without XLA ("jit" and "plain"). Steps are counted after
@@ -66,7 +67,13 @@ def in_a_process(backend: str, compiled: bool, options: argparse.Namespace) -> d
     command += ["--steps", str(options.steps), "--batch-size", str(options.batch_size)]
     folders = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(folders)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=options.timeout
+        )
+    except subprocess.TimeoutExpired:
+        print(f"{backend}: not finished after {options.timeout:g} s", file=sys.stderr)
+        return None
     if done.returncode:
         print(f"{backend}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}", file=sys.stderr)
         return None
@@ -80,6 +87,7 @@ def main() -> int:
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--batch-size", type=int, default=512)
+    parser.add_argument("--timeout", type=float, default=300.0, help="seconds a backend may take, compilation included")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", choices=("jit", "plain"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -96,7 +104,8 @@ def main() -> int:
                 rows[f"{backend}, {way}"] = found
                 print(
                     f"{backend:>10}, {way:<5} {found['steps_per_second']:8.1f} steps/s "
-                    f"{found['steps_per_core_second']:8.1f} a core-second"
+                    f"{found['steps_per_core_second']:8.1f} a core-second",
+                    flush=True,
                 )
     if options.json:
         write_json(options.json, {"machine": platform.machine(), "cores": os.cpu_count(), "rows": rows})
