@@ -15,6 +15,9 @@ from hls.rtl.products import times
 from hls.rtl.refusal import fixed_type, offsets, result_type, weights
 from hls.rtl.tables import function_of
 
+ONE_TREE = 48
+"""Units up to which the sums of a step are one product: alkaid's solver takes six times as long for it."""
+
 
 def exact_gru(node: Any, data: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
     """The new state (n_units,) of an ExactGRU for the data (n_in,) and its state; gates are ordered z, r, g."""
@@ -35,7 +38,7 @@ def exact_gru(node: Any, data: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
         argument = _joined(projected[2 * n :], remembered, kernel[:, 2 * n :])
     candidate = _gate(node, "candidate", argument)
     kind = result_type(node)
-    raised = _gate(node, "candidate", argument, _half(kind))
+    raised = _gate(node, "candidate", argument, _half(kind))  # the entries hold the half step of the last cast
     state = _floored(raised + update * (hidden - candidate), kind)
     return _unless_padding(node, data, (state,), states)
 
@@ -82,10 +85,13 @@ def _projection(node: Any, data: Any, gates: Sequence[str]) -> Any:
 
 
 def _joined(projected: Any, values: Any, matrix: Any) -> Any:
-    """What was projected, plus values (n_in,) times constants (n_in, n_out) where it is shorter, as one product.
+    """What was projected, plus values (n_in,) times constants (n_in, n_out) where it is shorter.
 
-    One product is one tree of adders, in which what was projected is a leaf.
+    As one product it is one tree of adders, in which what was projected is a leaf.
     """
+    if len(values) > ONE_TREE:
+        sums, n = times(values, matrix), len(projected)
+        return np.concatenate([projected + sums[:n], sums[n:]])
     leaves = np.eye(len(projected), matrix.shape[1])
     return times(np.concatenate([projected, values]), np.concatenate([leaves, matrix]))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hls.rtl import trace
 from hls.rtl.circuit import Recurrence
 from tests.exact_students import build_exact, types_of
 from tests.hls.rtl.firmware import Firmware, firmware_of
@@ -25,8 +26,6 @@ EVERY_OPTION = [
 
 def broken(firmware: Firmware, role: str, shift: int) -> int:
     """Vectors that differ when one constant of a cell, the backward one if there is one, is `shift` steps off."""
-    from hls.rtl import trace
-
     nodes = firmware.graph.graph
     node = nodes.get("rnn_backward", nodes["rnn"])
     weight = node.weights[role]
@@ -41,12 +40,14 @@ def broken(firmware: Firmware, role: str, shift: int) -> int:
 
 @pytest.mark.parametrize(("cell", "options"), EVERY_OPTION)
 def test_every_exact_cell_equals_its_csim_and_one_wrong_constant_shows(
-    cell: str, options: dict[str, Any], tmp_path: Path
+    cell: str, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     firmware = firmware_of(build_exact(cell, units=3, **options), tmp_path / "project")
     assert firmware.n_mismatch() == 0
     assert broken(firmware, "recurrent_weight", 8) > 0
     assert broken(firmware, "candidate", 8) > 0
+    monkeypatch.setattr("hls.rtl.exact.ONE_TREE", 2)
+    assert firmware.n_mismatch(trace(firmware.graph)) == 0
 
 
 def test_a_step_that_is_not_padding_is_not_skipped(tmp_path: Path) -> None:
