@@ -3,8 +3,8 @@
     python benchmarks/pruning.py OUT --weights 0 0.5 0.75 --neurons 0.5
 
 trains the QKeras MLP of the 16 features on the packaged five-class jets, labels only, once for every share of weights
-and once for every share of neurons, synthesises each with Yosys for UltraScale+ and prints a Markdown table. A run in
-the same folder goes on where it stopped.
+and once for every share of neurons, and prints a Markdown table; with --synthesize also what Yosys counts for
+UltraScale+, which takes a minute a row. A run in the same folder goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from flow.hardware import emit_rtl, synthesize_rtl
 from hls.project import HlsConfig
 from hls.rtl.config import RtlConfig
 from hls.synth import SynthConfig
+from hls.tables import count
 from jets.dataset import JetsFile
 from jets.files import claim_folder
 from jets.metrics import accuracy
@@ -50,14 +51,16 @@ def look_up_tables(student: Path, folder: Path) -> int:
     return row.lut
 
 
-def line(name: str, student: Tagger, jets: JetsFile, lut: int) -> str:
+def line(name: str, student: Tagger, jets: JetsFile, lut: int | None) -> str:
     """A row of the table."""
     quantization: dict[str, Any] = dict(student.quantization or {})
     weights = [tensor for tensor in quantization["tensors"].values() if "size" in tensor]
     zeros = sum(tensor["zeros"] * tensor["size"] for tensor in weights) / sum(tensor["size"] for tensor in weights)
     test = jets.read("test")
     right = accuracy(student.predict(test).argmax(axis=1), test.labels)
-    return f"| {name} | {zeros:.0%} | {quantization['ebops']:,} | {lut:,} | {right.value:.4f} ± {right.error:.4f} |"
+    return (
+        f"| {name} | {zeros:.0%} | {quantization['ebops']:,} | {count(lut)} | {right.value:.4f} ± {right.error:.4f} |"
+    )
 
 
 def main() -> None:
@@ -68,6 +71,7 @@ def main() -> None:
     parser.add_argument("--neurons", type=float, nargs="*", default=[0.5], metavar="SHARE")
     parser.add_argument("--dense", type=int, nargs="+", default=[16, 8], metavar="WIDTH")
     parser.add_argument("--epochs", type=int, default=20, help="with quantized tensors, after as many without")
+    parser.add_argument("--synthesize", action="store_true", help="count look-up tables with Yosys")
     options = parser.parse_args()
     start_keras()
     jets, spec = JetsFile(sample_path("five_class")), MlpSpec(dense=tuple(options.dense))
@@ -80,7 +84,8 @@ def main() -> None:
         if not folder.exists() and len(folders) > 1:  # one float student for all
             shutil.copytree(folders[0] / "float", claim_folder(folder) / "float")
         student = distil(spec, Bits(), jets, None, config, folder, prune)
-        print(line(name, student, jets, look_up_tables(folder / "quantized", folder)), flush=True)
+        lut = look_up_tables(folder / "quantized", folder) if options.synthesize else None
+        print(line(name, student, jets, lut), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,14 @@ from flow.reporting import GOLDEN
 from hls.convert import convert
 from hls.csim import Vectors, build
 from hls.report import Report
+from jets.config import read_yaml
 from models.keras_start import start_keras
 
 ROOT = Path(__file__).parents[1]
-PROJECTS = sorted(path.parent for path in ROOT.glob("firmware_projects/*/project.yaml"))
+PROJECTS = sorted(
+    path.parent for path in ROOT.glob("firmware_projects/*/project.yaml") if "extend" not in read_yaml(path)
+)
+"""Those that stand alone; of the others see tests/flow/test_extension.py."""
 
 
 def apart(first: dict[str, Any], second: dict[str, Any]) -> float:
