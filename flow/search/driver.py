@@ -138,9 +138,10 @@ class Driver:
         return trial
 
     def _twin(self, parameters: Mapping[str, Any]) -> int | None:
-        """The first trial of these options that is complete or under way."""
+        """The first trial of these options that is complete, has failed or is under way."""
         for trial in self.study.get_trials(deepcopy=False):
-            if trial.state.name in ("COMPLETE", "RUNNING") and trial.params == parameters:
+            is_known = trial.state.name in ("COMPLETE", "RUNNING", "FAIL") and GONE not in trial.user_attrs
+            if is_known and trial.params == parameters:
                 return int(trial.number)
         return None
 

@@ -60,14 +60,14 @@ def folder(tmp_path: Path) -> Path:
 def test_a_search_finds_a_winner_that_can_be_run_and_survives_a_loss_that_is_nan(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert tagware.main(["search", str(folder / "project.yaml"), "--jobs", "2"]) == 0
+    assert tagware.main(["search", str(folder / "project.yaml")]) == 0
     out = folder / "build/search"
     printed = capsys.readouterr().out
     assert "2 trials (1 complete, 1 failed), 1 on the front" in printed or "1 failed, 1 complete" in printed
     result = SearchResult.load(out)
     failed = next(trial for trial in result.trials if trial.state == "failed")
     assert failed.options == {"compress.distil.learning_rate": 1e30}
-    assert failed.reason is not None and "the loss is nan in batch" in failed.reason
+    assert failed.reason is not None and "the loss is nan in" in failed.reason
     winner = result.trials_by_number[result.winner if result.winner is not None else -1]
     row = json.loads(next((out / "trials").glob("*/measure/trial.json")).read_text())
     assert winner.numbers == row | {"lut_untrained": winner.numbers["lut_untrained"]}
