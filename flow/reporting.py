@@ -15,7 +15,7 @@ from flow.project import ProjectFolder
 from flow.source import POINTER, open_jets
 from flow.stages import MANIFEST
 from jets.dataset import Jets
-from jets.files import OWNER_MARK, read_json, replacing
+from jets.files import OWNER_MARK, read_json, replacing, write_json
 from models.keras_start import start_keras
 from models.tagger import WEIGHTS
 
@@ -75,8 +75,10 @@ def save_report(project: ProjectFolder) -> None:
     with replacing(project.folder / GOLDEN) as temporary:
         (temporary / "student").mkdir(parents=True)
         (temporary / OWNER_MARK).touch()
-        for name in ("tagger.json", WEIGHTS["keras"]):
-            shutil.copyfile(project.build / "distil" / "quantized" / name, temporary / "student" / name)
+        student, weights = project.build / "distil" / "quantized", WEIGHTS["keras"]
+        shutil.copyfile(student / weights, temporary / "student" / weights)
+        header = read_json(student / "tagger.json") | {"provenance": {}}  # it names places of this machine
+        write_json(temporary / "student" / "tagger.json", header)
         _save_vectors(project.build / "csim" / FIRMWARE, temporary / "vectors")
 
 

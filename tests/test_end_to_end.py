@@ -152,6 +152,7 @@ def test_the_report_can_be_saved_and_put_into_a_readme(project: Path, tmp_path: 
     assert Report.load(project / "report.json") == Report.load(project / "build/report/report.json")
     golden, firmware = project / "golden", Project.load(project / "build/csim/firmware")
     assert Tagger.load(golden / "student").classes == ("QCD", "top")
+    assert str(project) not in (golden / "student/tagger.json").read_text()
     tensors = firmware.inputs[0], firmware.outputs[0]
     kept, stored = (Vectors.load(folder / "vectors", *tensors) for folder in (golden, firmware.folder))
     assert len(kept) == 200 and {*map(bytes, kept.inputs)} <= {*map(bytes, stored.inputs)}
