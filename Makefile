@@ -4,6 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
+SITE := $(VENV)/lib/python3.11/site-packages
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --constraint constraints.txt
 CPP := $(wildcard hls/*/*.h hls/*/*/*.h hls/*/*/*/*.h hls/*/*/*.cpp tests/hls/*.cpp tests/hls/*/*.h tests/hls/*/*.cpp tests/hls/*/*/*.h)
 
@@ -34,13 +35,16 @@ format: setup
 setup: $(VENV)/.installed
 
 # torch first and alone: a range that another package brings could pull in a build of several GB. omnilearned alone:
-# its network needs no more than these, the package asks for many others.
+# its network needs no more than these, the package asks for many others. HGQ2's wheel has a package qkeras, too: it goes
+# into a folder that comes later on the path, so that QKeras stays whole.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "tagware needs Python 3.11: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
 	$(PIP) --editable '.[simulate,rtl,dev]'
 	$(PIP) --no-deps omnilearned einops torchdiffeq
+	$(PIP) --no-deps --upgrade --target $(SITE)/_hgq hgq2
+	echo _hgq > $(SITE)/tagware_hgq.pth
 	touch $@
 
 clean:
