@@ -41,7 +41,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "tagware needs Python 3.11: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
-	$(PIP) --editable '.[simulate,rtl,dev]'
+	$(PIP) --editable '.[simulate,rtl,cluster,dev]'
 	$(PIP) --no-deps omnilearned einops torchdiffeq
 	$(PIP) --no-deps --upgrade --target $(SITE)/_hgq hgq2
 	echo _hgq > $(SITE)/tagware_hgq.pth

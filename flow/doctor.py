@@ -49,6 +49,8 @@ PACKAGES = {
     QKERAS: ("quantization-aware training", SETUP),
     "hgq2": ("quantization-aware training that learns bits", SETUP),
     "hls4ml": ("HLS C++ from students", SETUP),
+    "onnx": ("students as ONNX in packages", SETUP),
+    "optuna": ("searches", SETUP),
     "h5py": ("jets on disk", SETUP),
     "hdf5plugin": ("imported jets and public HDF5 files, compressed with Blosc", SETUP),
     "uproot": ("public ROOT files", SETUP),

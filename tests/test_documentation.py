@@ -41,8 +41,9 @@ SMALL: dict[str, Any] = {
     },
     "student": {"units": 3, "dense": [4], "n_constituents": 6},
     "compress": {"distil": {"float_epochs": 1, "quantized_epochs": 1}},
+    "search": {"trials": 2, "options": {"student.units": [2, 3]}},
 }  # fmt: skip
-"""What the tests change in a documented project: sizes, nothing else."""
+"""What the tests change in a documented project: sizes, and what a search may try."""
 
 
 @pytest.mark.parametrize(("page", "command"), [(page.name, line) for page in PAGES for line in commands(page)])
