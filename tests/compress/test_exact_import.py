@@ -61,6 +61,13 @@ def reference(cell: Any, jets: Jets) -> Tagger:
     return tagger_of(cell, network, config, jets)
 
 
+def test_a_network_that_reads_tracks_is_refused(jets: Jets) -> None:
+    tagger = reference("gru", jets)
+    flavour = dataclasses.replace(tagger, config=dataclasses.replace(tagger.config, sequence="tracks"))
+    with pytest.raises(InputError, match="reads tracks"):
+        import_exact(flavour)
+
+
 @pytest.mark.parametrize(
     ("make", "cell"),
     [

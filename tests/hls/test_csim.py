@@ -206,8 +206,8 @@ def test_a_student_further_away_than_the_limit_fails_the_stage(
 ) -> None:
     exact = dataclasses.replace(project, folder=shutil.copytree(project.folder, tmp_path / "project"))
     student.save(tmp_path / "student")
-    predict = Tagger.predict
-    monkeypatch.setattr(Tagger, "predict", lambda self, jets: predict(self, jets) + 1.0)
+    predict = Tagger.predict_heads
+    monkeypatch.setattr(Tagger, "predict_heads", lambda self, jets: predict(self, jets) + 1.0)
     with pytest.raises(ExactnessError, match=r"differ in 1500 of 1500 jets, by up to 1 \(limit 0: a test\)") as error:
         run_csim(exact, tmp_path / "student", jets)
     assert error.value.exit_status == 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress.quantize.cost import Width, bits_per_tensor, ebops, enclosed_bits, width_of
+from compress.quantize.cost import Width, bits_per_tensor, constants, ebops, enclosed_bits, width_of
 from compress.quantize.qkeras import Bits, build_quantized
 from jets.errors import DataError
 from models.students.recurrent import RecurrentSpec
@@ -54,8 +54,10 @@ def test_zero_weights_cost_nothing_but_the_gates() -> None:
 
 
 def test_every_tensor_is_listed_in_the_convention_of_ap_fixed() -> None:
-    found = bits_per_tensor(build_quantized(SPEC, Bits(weights=(6, 2), activations=(7, 3)), 1))
-    assert found["rnn/kernel"] == {"total": 6, "integer": 2, "signed": True}
+    network = build_quantized(SPEC, Bits(weights=(6, 2), activations=(7, 3)), 1)
+    found, kernel = bits_per_tensor(network), constants(network)["rnn"]["kernel"]
+    of_weights = {"size": kernel.size, "zeros": float(np.mean(kernel == 0))}
+    assert found["rnn/kernel"] == {"total": 6, "integer": 2, "signed": True, **of_weights}
     assert found["relu_0/output"] == {"total": 7, "integer": 3, "signed": False}
     assert found["rnn/table"] == {"total": 9, "integer": 1, "signed": True}
     assert len(found) == 13
