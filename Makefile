@@ -6,6 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SITE := $(VENV)/lib/python3.11/site-packages
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --constraint constraints.txt
+LONG ?= long
 CPP := $(wildcard hls/*/*.h hls/*/*/*.h hls/*/*/*/*.h hls/*/*/*.cpp tests/hls/*.cpp tests/hls/*/*.h tests/hls/*/*.cpp tests/hls/*/*/*.h)
 
 .PHONY: demo test test-long lint format setup clean
@@ -17,7 +18,7 @@ test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
 
 test-long: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "$(LONG)"
 
 lint: setup
 	$(BIN)/ruff format --check .

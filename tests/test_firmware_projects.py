@@ -44,6 +44,7 @@ def learns_bits(project: Path) -> bool:
 
 
 @pytest.mark.long
+@pytest.mark.remake
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)
 def test_a_project_runs_again_to_its_saved_report(project: Path, tmp_path: Path) -> None:
     folder = tmp_path / project.name

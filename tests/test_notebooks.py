@@ -18,6 +18,7 @@ def test_a_notebook_is_kept_without_what_it_printed(notebook: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.remake
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
