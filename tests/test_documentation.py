@@ -177,6 +177,7 @@ def test_every_command_of_the_readme_and_of_the_comparison_runs(desk: Path) -> N
     for name, made in (("big", "build/teacher"), ("2025", "build/distil/float")):
         shutil.copytree(Path("my_project") / made, Path("taggers") / name)
     shutil.copytree("my_project", "firmware_projects/top_gru")
+    shutil.copyfile("jets.h5", "firmware_projects/jets.h5")  # where its project.yaml looks for them
     for command in commands(ROOT / "docs/comparison.md"):
         type_in(command)
 
