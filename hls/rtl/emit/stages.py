@@ -51,16 +51,17 @@ def pipeline(name: str, logic: Any, longest_path: float, n_stages: int | None = 
     The paths are the shortest that so many stages allow, in nanoseconds (`hls.rtl.emit.delays`).
     """
     registered = n_stages is not None or logic.cost > 0
-    cycles = n_stages or 1 + max(_stages(logic.ops, longest_path))
-    stage_of = _stages(logic.ops, _shortest_path(logic.ops, cycles))
+    delays = own_delays(logic.ops)
+    cycles = n_stages or 1 + max(_stages(logic.ops, delays, longest_path))
+    stage_of = _stages(logic.ops, delays, _shortest_path(logic.ops, delays, cycles))
     return Pipeline(name, _cut(logic, stage_of, (logic.shape[0], *[0] * (cycles - 1))), registered, logic.cost)
 
 
-def _stages(ops: Sequence[Any], longest_path: float) -> list[int]:
+def _stages(ops: Sequence[Any], delays: Sequence[float], longest_path: float) -> list[int]:
     """The first stage in which each operation can end, where no path but that of one operation is longer."""
     stages: list[int] = []
     ends: list[float] = []
-    for op, delay in zip(ops, own_delays(ops), strict=True):
+    for op, delay in zip(ops, delays, strict=True):
         stage = max((stages[i] for i in op.input_ids), default=0)
         end = delay + max((ends[i] for i in op.input_ids if stages[i] == stage), default=0.0)
         late = end > longest_path and end > delay
@@ -69,12 +70,12 @@ def _stages(ops: Sequence[Any], longest_path: float) -> list[int]:
     return stages
 
 
-def _shortest_path(ops: Sequence[Any], n_stages: int) -> float:
+def _shortest_path(ops: Sequence[Any], delays: Sequence[float], n_stages: int) -> float:
     """The length of the longest path that `n_stages` need at least, by bisection."""
-    low, high = 0.0, sum(own_delays(ops))
+    low, high = 0.0, sum(delays)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        if max(_stages(ops, middle)) < n_stages:
+        if max(_stages(ops, delays, middle)) < n_stages:
             high = middle
         else:
             low = middle
