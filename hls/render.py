@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,7 +66,7 @@ def _page(report: Report, drawn: Mapping[str, Mapping[str, str]], comparison: st
             report=report,
             main_rows=[(model, (*cells, *tables.firmware_cells(report, model))) for model, cells in rows],
             verdicts=tables.exactness_lines(report),
-            hardware_lines=tables.hardware_lines(report),
+            hardware_lines=[*tables.unbuilt_lines(report), *tables.hardware_lines(report)],
             differences=tables.difference_table(report),
             hardware=tables.hardware_table(report),
             notes=[row.get("note") for row in report.hardware],
@@ -103,3 +104,8 @@ def _symbols(text: str) -> Any:
 def _measured(measure: Mapping[str, Any]) -> str:
     """value ± error that is not broken over two lines."""
     return tables.measured(measure).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def data_link(text: str, kind: str) -> str:
+    """A file of a MIME type inside a link, for pages that need nothing else."""
+    return f"data:{kind};charset=utf-8;base64," + base64.b64encode(text.encode()).decode()

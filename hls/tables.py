@@ -180,11 +180,8 @@ def _compared(what: str, equality: Mapping[str, Any]) -> str:
 
 
 def hardware_lines(report: Report) -> list[str]:
-    """Latency, interval and resources of either design, as near to silicon as there is, with kind, tool and note.
-
-    Before them what is not built: the parameters that are zero, and the neurons that nothing reads.
-    """
-    lines = _not_built(report)
+    """Latency, interval and resources of either design, as near to silicon as there is, with kind, tool and note."""
+    lines = []
     for design, name in (("hls", "HLS"), ("rtl", "RTL")):
         rows = report.hardware_of(design)
         if design == "hls":
@@ -193,7 +190,8 @@ def hardware_lines(report: Report) -> list[str]:
     return lines or ["Hardware: no numbers."]
 
 
-def _not_built(report: Report) -> list[str]:
+def unbuilt_lines(report: Report) -> list[str]:
+    """What is not built: the parameters that are zero, and the neurons that nothing reads."""
     lines = []
     if report.cost.get("student_zeros"):
         of = report.cost["student_parameters"]
@@ -279,8 +277,7 @@ def precision_table(report: Report) -> Table:
 def markdown_table(report: Report) -> str:
     """The main table and the sentences on exactness and hardware, as Markdown for the README."""
     jets = f"{report.jets['n_test']:,} test jets ({', '.join(report.jets['classes'])}; {report.jets['source']})"
-    lines = [*exactness_lines(report), *hardware_lines(report)]
-    bullets = "\n".join(f"- {line}" for line in lines)
+    bullets = "\n".join(f"- {line}" for line in _sentences(report))
     return (
         f"{physics_table(report).markdown()}\n\n{jets}; ± is one standard deviation of the test sample.\n\n{bullets}\n"
     )
@@ -288,7 +285,11 @@ def markdown_table(report: Report) -> str:
 
 def main_table_text(report: Report) -> str:
     """The main table and the sentences on exactness and hardware, for a terminal."""
-    return "\n".join([physics_table(report).text(), "", *exactness_lines(report), *hardware_lines(report)])
+    return "\n".join([physics_table(report).text(), "", *_sentences(report)])
+
+
+def _sentences(report: Report) -> list[str]:
+    return [*exactness_lines(report), *unbuilt_lines(report), *hardware_lines(report)]
 
 
 def update_readme(readme: Path, report: Report) -> bool:
