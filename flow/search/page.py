@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flow.search.result import SearchResult, TrialRow
-from hls.comparison.drawing import LOOKS, Plot
-from hls.render import page_environment
-from jets.files import OWNER_MARK, replacing
+from hls.comparison.drawing import LOOKS, Plot, save_plots
+from hls.render import data_link, page_environment
+from jets.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,15 +31,12 @@ def write_page(result: SearchResult, folder: Path) -> Path:
     Raises:
         StorageError: the folder cannot be written.
     """
-    with replacing(folder / PLOTS) as temporary:
-        temporary.mkdir()
-        (temporary / OWNER_MARK).touch()
-        pictures = [(plot, plot.save(temporary)) for plot in pareto_plots(result)]
+    pictures = save_plots(pareto_plots(result), folder / PLOTS)
     text = page_environment().get_template("search.html").render(
         result=result,
         pictures=pictures,
-        links={trial.number: _link(yaml_text(result, trial), "text/yaml") for trial in result.trials},
-        sheet=_link(result.csv_text(), "text/csv"),
+        links={trial.number: data_link(yaml_text(result, trial), "text/yaml") for trial in result.trials},
+        sheet=data_link(result.csv_text(), "text/csv"),
         told=told,
         json=json.dumps,
     )  # fmt: skip
@@ -124,8 +120,3 @@ def _scale(axis: Axes, values: list[float]) -> None:
         axis.set_xlim(low / 1.3, 1.3 * high)
     else:
         axis.set_xlim(0, 1.12 * high)
-
-
-def _link(text: str, kind: str) -> str:
-    """A file inside a link."""
-    return f"data:{kind};charset=utf-8;base64," + base64.b64encode(text.encode()).decode()

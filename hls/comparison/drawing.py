@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hls.comparison.comparison import Comparison
 from hls.plots import canvas, literal, svg
+from jets.files import OWNER_MARK, replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +53,14 @@ class Plot:
             text = svg(figure, self.name)
         (folder / f"{self.name}.svg").write_text(text)
         return text
+
+
+def save_plots(plots: Iterable[Plot], folder: Path) -> list[tuple[Plot, str]]:
+    """Write plots into a folder, in the place of those that were there; each with its <svg> element."""
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        (temporary / OWNER_MARK).touch()
+        return [(plot, plot.save(temporary)) for plot in plots]
 
 
 def look(comparison: Comparison, tagger: str) -> dict[str, Any]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hls.comparison import tables
 from hls.comparison.comparison import Comparison
 from hls.comparison.decision_plots import decision_plots
-from hls.comparison.drawing import Plot
+from hls.comparison.drawing import Plot, save_plots
 from hls.comparison.hardware_plots import hardware_plots
 from hls.comparison.layer_plots import layer_plots
 from hls.comparison.physics_plots import physics_plots
-from hls.render import page_environment
+from hls.render import data_link, page_environment
 from jets.files import OWNER_MARK, replacing
 
 PAGE, TABLES, PLOTS = "comparison.html", "tables", "plots"
@@ -35,11 +34,8 @@ def render_comparison(folder: Path) -> Path:
         (temporary / OWNER_MARK).touch()
         for name, text in sheets.items():
             (temporary / f"{name}.csv").write_text(text)
-    with replacing(folder / PLOTS) as temporary:
-        temporary.mkdir()
-        (temporary / OWNER_MARK).touch()
-        kinds = (physics_plots, decision_plots, layer_plots, hardware_plots)
-        pictures = [(plot, plot.save(temporary)) for plots in kinds for plot in plots(comparison)]
+    kinds = (physics_plots, decision_plots, layer_plots, hardware_plots)
+    pictures = save_plots((plot for plots in kinds for plot in plots(comparison)), folder / PLOTS)
     with replacing(folder / PAGE) as temporary:
         temporary.write_text(_page(comparison, sheets, pictures))
     return folder / PAGE
@@ -53,12 +49,7 @@ def _page(comparison: Comparison, sheets: Mapping[str, str], pictures: Sequence[
             comparison=comparison,
             tables=tables,
             pictures=pictures,
-            links={name: _link(text) for name, text in sheets.items() if text},
+            links={name: data_link(text, "text/csv") for name, text in sheets.items() if text},
         )
     )
     return text
-
-
-def _link(text: str) -> str:
-    """A CSV file inside a link."""
-    return "data:text/csv;charset=utf-8;base64," + base64.b64encode(text.encode()).decode()
