@@ -18,6 +18,7 @@ from hls4ml.model.attributes import Attribute
 from hls4ml.model.layers import Layer, register_layer
 from hls4ml.model.types import NamedType
 
+from hls.convert.particle_plan import MASKING
 from hls.convert.qkeras import planned, weights_of
 from hls.project import BACKENDS
 from models.students.feed_forward import shift
@@ -96,7 +97,7 @@ def register() -> None:
 class MaskedHandler(KerasV3LayerHandler):  # type: ignore[misc]
     """Masked and MaskedMean become the nodes of the same names."""
 
-    handles = ("Masked", "MaskedMean")
+    handles = MASKING
 
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         """One node."""

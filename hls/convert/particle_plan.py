@@ -15,7 +15,10 @@ from hls.project import HlsConfig
 from models.keras_graph import sources_of
 from models.students.feed_forward import shift
 
-JOINS = ("Add", "Masked", "MaskedMean")
+MASKING = ("Masked", "MaskedMean")
+"""What reads values, and constituents for their mask."""
+
+JOINS = ("Add", *MASKING)
 """What reads two layers, any other one."""
 
 SELECTED = FixedType(2, 2)

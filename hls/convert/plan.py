@@ -11,7 +11,15 @@ from hls.convert.exact_plan import exact_cast, exact_dense, exact_gru, exact_lst
 from hls.convert.gates import GateTables, gate_tables
 from hls.convert.heterogeneous_plan import heterogeneous_cast, heterogeneous_dense, heterogeneous_input
 from hls.convert.layer_plan import LayerPlan, Weights, bound, cast_plan, dense_plan
-from hls.convert.particle_plan import add, carried, check_particles, check_shares_nothing, masked_mean, unmasked
+from hls.convert.particle_plan import (
+    MASKING,
+    add,
+    carried,
+    check_particles,
+    check_shares_nothing,
+    masked_mean,
+    unmasked,
+)
 from hls.convert.quantizers import activation_type, quantized_weights, refuse
 from hls.fixed_point import FixedType, exact_sum, holding, significant_bits
 from hls.project import HlsConfig
@@ -38,7 +46,7 @@ def plan_layers(model: Any, config: HlsConfig) -> tuple[LayerPlan, ...]:
     for place, layer in enumerate(layers):
         after = layers[place + 1] if place + 1 < len(layers) else None
         sources = [plans[name].types["result"] for name in sources_of(layer)]
-        if type(layer).__name__ in ("Masked", "MaskedMean"):
+        if type(layer).__name__ in MASKING:
             sources = sources[:1]
         value = holding(sources) if len(sources) > 1 else next(iter(sources), None)
         plan = _PLANS.get(type(layer).__name__, _unsupported)(layer, value, after, config)

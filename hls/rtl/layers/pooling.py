@@ -23,21 +23,26 @@ def global_pooling(node: Any, inputs: list[Any]) -> Any:
 def masked(node: Any, inputs: list[Any]) -> Any:
     """The values of particles whose mask is above zero, zero for the others (our nnet_masked_mean.h)."""
     values, constituents = inputs
-    counted = [at_least(mask, float(mask.step)) for mask in constituents[:, -1]]
-    rows = [[choose(flag, value, 0.0) for value in row] for flag, row in zip(counted, values, strict=True)]
+    rows = [
+        [choose(flag, value, 0.0) for value in row] for flag, row in zip(_counted(constituents), values, strict=True)
+    ]
     return cast(array([value for row in rows for value in row], values), result_type(node)).reshape(values.shape)
 
 
 def masked_mean(node: Any, inputs: list[Any]) -> Any:
     """The sum over particles whose mask is above zero, shifted to the right (our nnet_masked_mean.h)."""
     values, constituents = inputs
-    counted = [at_least(mask, float(mask.step)) for mask in constituents[:, -1]]
-    accumulator = accumulator_type(node)
+    counted, accumulator = _counted(constituents), accumulator_type(node)
     sums = [
         running_sum([choose(*pair, 0.0) for pair in zip(counted, column, strict=True)], accumulator, fused=True)
         for column in values.T
     ]
     return cast(array(sums, values) * 2.0 ** -int(node.get_attr("shift")), result_type(node))
+
+
+def _counted(constituents: Any) -> list[Any]:
+    """Whether each particle counts: the mask, its last column, is above zero."""
+    return [at_least(mask, float(mask.step)) for mask in constituents[:, -1]]
 
 
 def pooling(node: Any, inputs: list[Any]) -> Any:
