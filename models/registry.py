@@ -217,7 +217,6 @@ def _fixed_scaling(jets: Jets, config: Any) -> None:
 
 
 def _recurrent_reference(cell: Literal["gru", "lstm"]) -> Architecture:
-    from models.sequence import fit_sequence_scaling, sequence_inputs
     from models.teachers.recurrent import RecurrentConfig as Config
     from models.teachers.recurrent import RecurrentReference
 
@@ -226,8 +225,8 @@ def _recurrent_reference(cell: Literal["gru", "lstm"]) -> Architecture:
         "torch",
         Config,
         partial(RecurrentReference, cell),
-        lambda jets, config, scaling: sequence_inputs(jets, config.n_constituents, scaling, config.sequence),
-        lambda jets, config: fit_sequence_scaling(jets, config.n_constituents, config.sequence),
+        _sequence_inputs,
+        _fit_sequence_scaling,
         {"tiny": Config, "published": Config, "flavour": Config.flavour, "long_sequence": Config.long_sequence},
     )
 
@@ -258,13 +257,13 @@ def _particle_student() -> Architecture:
 def _sequence_inputs(jets: Jets, config: Any, scaling: PowerOfTwoScaling | None) -> dict[str, NDArray[Any]]:
     from models.sequence import sequence_inputs
 
-    return sequence_inputs(jets, config.n_constituents, scaling)
+    return sequence_inputs(jets, config.n_constituents, scaling, config.sequence)
 
 
 def _fit_sequence_scaling(jets: Jets, config: Any) -> PowerOfTwoScaling:
     from models.sequence import fit_sequence_scaling
 
-    return fit_sequence_scaling(jets, config.n_constituents)
+    return fit_sequence_scaling(jets, config.n_constituents, config.sequence)
 
 
 _ARCHITECTURES: Mapping[str, Callable[[], Architecture]] = {

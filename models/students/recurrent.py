@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from jets.errors import ConfigError
 from jets.features import SIX_FEATURES
+from models.sequence import Sequence
 
 CELLS = ("gru", "lstm")
 ARITHMETICS = ("qkeras", "exact")
@@ -45,6 +46,8 @@ class RecurrentSpec:
     reset_after: bool = True
     skip_padding: bool = False
     bidirectional: bool = False
+    sequence: ClassVar[Sequence] = "constituents"
+    """What it reads, of `models.sequence.SEQUENCES`."""
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
