@@ -21,7 +21,7 @@ import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,7 @@ def _processor_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
+@cache
 def packaged_jets(split: str, shape: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The inputs (n_jets, n_constituents, n_features) and labels (n_jets,) of a split, scaled as the train split is."""
     found = JetsFile(sample_path("top_qcd"))

@@ -75,7 +75,7 @@ def hire(jobs: int | None = None, cluster: str | None = None) -> Iterator[Worker
     """
     n_workers = worker_count(1 if jobs is None else jobs)
     if cluster is None:
-        with worker_pool(n_workers) as pool:
+        with _pool(n_workers) as pool:
             yield Workers(pool, n_workers, (BrokenProcessPool,))
         return
     with _client(_dask(), n_workers, cluster) as client:
@@ -110,7 +110,7 @@ def _client(dask: Any, jobs: int, cluster: str) -> Iterator[Any]:
 
 
 @contextmanager
-def worker_pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """Fresh worker processes that end at once when the block fails or is interrupted."""
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _start_worker)
     try:

@@ -167,7 +167,7 @@ class Tagger:
             InputError: no tagger in the folder.
             LayoutError: damaged, or the weights do not belong to the architecture and its config.
             ConfigError: an unknown architecture, or a config or a scaling that is none.
-        ToolNotFound: it has layers of HGQ2, which is not installed.
+            ToolNotFound: it has layers of HGQ2, which is not installed.
         """
         header = _read_header(Path(folder))
         where = Path(folder) / "tagger.json"

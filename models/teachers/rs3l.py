@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from jets.config import check_above_zero
-from jets.dataset import Jets
+from jets.dataset import IDENTITIES, Jets
 from jets.features import PowerOfTwoScaling
 from models.objective import Batch, Objective, inputs
 from models.sequence import constituent_mask
@@ -23,7 +23,8 @@ from models.teachers.constituents import KINEMATICS, identity, kinematics
 from models.teachers.neighbours import FAR, check_neighbours, require_neighbours, used_length
 from models.teachers.particle_net import EdgeConvolution
 
-N_FEATURES = len(KINEMATICS) + 7  # charge and one-hot identity
+N_FEATURES = len(KINEMATICS) + 1 + len(IDENTITIES)
+"""Charge and one-hot identity are the last ones."""
 N_COORDINATES = 2
 
 
