@@ -46,6 +46,7 @@ from jets.dataset import JetsFile
 from jets.features import CONSTITUENT_FEATURES, PowerOfTwoScaling, constituent_features
 from jets.files import json_digest
 from jets.samples import sample_path
+from models.sequence import Sequence
 from models.students.recurrent import RecurrentSpec
 
 SHAPES: dict[str, tuple[int, tuple[int, ...], int]] = {
@@ -114,8 +115,9 @@ def fresh(options: argparse.Namespace) -> Any:
     rng = np.random.default_rng(options.seed)
     (units, dense, n_outputs), (n_steps, n_features) = SHAPES[options.shape], map(int, options.shape.split("x"))
     learn = options.epochs > 0
-    spec = RecurrentSpec(options.cell, units, dense, n_steps, arithmetic="exact", skip_padding=learn)
-    model = build_quantized(spec, NARROW if learn else ExactBits(), n_outputs, n_features)
+    sequence: Sequence = "momenta" if n_features == 3 else "constituents"
+    spec = RecurrentSpec(options.cell, units, dense, n_steps, arithmetic="exact", skip_padding=learn, sequence=sequence)
+    model = build_quantized(spec, NARROW if learn else ExactBits(), n_outputs)
     if not learn:
         weights = model.get_layer("rnn").weights_by_role
         for role in ("weight", "recurrent_weight"):

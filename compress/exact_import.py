@@ -176,8 +176,6 @@ def _spec_of(tagger: Tagger) -> RecurrentSpec:
     where = f"tagger {tagger.architecture!r}"
     if tagger.architecture in ("gru", "lstm"):
         sizes = dataclasses.asdict(tagger.config)
-        if (read := sizes.pop("sequence")) != "constituents":
-            raise InputError(f"reads {read}, which no student does", where, "import one that reads constituents")
         return RecurrentSpec(cell=cast(Literal["gru", "lstm"], tagger.architecture), **sizes, arithmetic="exact")
     if tagger.architecture != "recurrent_student":
         raise InputError("is no GRU or LSTM", where, "import a gru, lstm or recurrent_student tagger")

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jets.errors import ConfigError, DataError, TagwareError
-from jets.features import SIX_FEATURES
 from models.students.exact.fixed_point import MAX_TABLE_BITS, FixedPoint
 from models.students.recurrent import CELL_LAYERS, RecurrentSpec
 from models.students.student import StudentSpec
@@ -119,7 +118,7 @@ class ExactBits:
         return {role: self.type_of(name) for role, name in sources.items()}
 
 
-def build_quantized(spec: RecurrentSpec, bits: ExactBits, n_outputs: int, n_features: int = len(SIX_FEATURES)) -> Any:
+def build_quantized(spec: RecurrentSpec, bits: ExactBits, n_outputs: int) -> Any:
     """The exact model of a spec, (n_jets, n_constituents, n_features) -> logits (n_jets, n_outputs) on their grid.
 
     Layers: "constituents" (input), "constituents_q", "rnn", "dense_0", "relu_0", …, "logit", "logit_q": those of
@@ -136,7 +135,7 @@ def build_quantized(spec: RecurrentSpec, bits: ExactBits, n_outputs: int, n_feat
     bits.check_for(spec)
     learn: dict[str, Any] = {"learn_bits": bits.learn}
     dense = {"weight": bits.type_of("dense_weights"), "bias": bits.type_of("dense_bias")}
-    inputs = keras.Input((spec.n_constituents, n_features), name="constituents")
+    inputs = keras.Input(spec.shape, name="constituents")
     x = ExactCast({"result": bits.type_of("input")}, **learn, name="constituents_q")(inputs)
     cells = [_cell(spec, bits, name)(x) for name in spec.cell_layers]
     x = keras.layers.Concatenate(name="states")(cells) if spec.bidirectional else cells[0]

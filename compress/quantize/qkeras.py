@@ -123,7 +123,7 @@ def _recurrent_network(spec: RecurrentSpec, bits: Bits, n_outputs: int) -> Any:
     import keras
 
     parts = _parts(bits)
-    inputs = keras.Input((spec.n_constituents, 6), name="constituents")
+    inputs = keras.Input(spec.shape, name="constituents")
     x = parts.cast("input", "constituents_q")(inputs)
     x = _recurrent(spec, bits)(x)
     x = parts.cast("state", "rnn_q")(x)

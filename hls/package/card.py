@@ -16,6 +16,7 @@ from hls.rtl.design import Design
 from hls.tables import Table, markdown_table, precision_table
 from jets.features import CONSTITUENT_FEATURES, PowerOfTwoScaling
 from jets.high_level import HIGH_LEVEL_FEATURES
+from models.sequence import SEQUENCES
 
 
 def model_card(
@@ -34,7 +35,7 @@ def model_card(
         input=input_,
         output=output,
         output_range=[code * 2.0**-output.fraction_bits for code in (low, high)],
-        inputs=input_table(input_, scaling).markdown(),
+        inputs=input_table(input_, scaling, SEQUENCES.get(tagger["config"].get("sequence"), ())).markdown(),
         saturates="AP_SAT" in input_.precision,
         selection=dict(_leaves(report.jets["provenance"].get("config", {}))),
         physics=markdown_table(report),
@@ -44,16 +45,17 @@ def model_card(
     )
 
 
-def input_table(input_: Tensor, scaling: PowerOfTwoScaling | None) -> Table:
+def input_table(input_: Tensor, scaling: PowerOfTwoScaling | None, features: tuple[str, ...] = ()) -> Table:
     """The features (the last axis of the input) with their scaling, and the values that the input type can hold.
 
-    Columns that the scaling does not know say whether there is a particle (`models.students.inputs`).
+    Without the names of the `features` their number tells them. Columns that the scaling does not know say whether
+    there is a particle (`models.students.inputs`).
     """
     n_columns = input_.shape[-1]
     scaling = scaling or PowerOfTwoScaling((0.0,) * n_columns, (0,) * n_columns)
     n_features = len(scaling.offset)
     known = {len(HIGH_LEVEL_FEATURES): HIGH_LEVEL_FEATURES} if len(input_.shape) == 1 else CONSTITUENT_FEATURES
-    names = known.get(n_features, tuple(f"input {place}" for place in range(n_features)))
+    names = features or known.get(n_features, tuple(f"input {place}" for place in range(n_features)))
     columns = [*zip(names, scaling.offset, scaling.exponent, strict=True)]
     columns += [("1 for a particle, else 0", 0.0, 0)] * (n_columns - n_features)
     rows = [

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from jets.errors import ConfigError
-from jets.features import SIX_FEATURES
-from models.sequence import Sequence
+from models.sequence import SEQUENCES, Sequence
 
 CELLS = ("gru", "lstm")
 ARITHMETICS = ("qkeras", "exact")
@@ -24,7 +23,7 @@ class RecurrentSpec:
         cell: "gru" or "lstm".
         units: width of the recurrent state.
         dense: widths of the ReLU layers between the recurrent layer and the output.
-        n_constituents: length of the pT-ordered sequence of constituents, six features each.
+        n_constituents: length of the pT-ordered sequence.
         arithmetic: of the quantized student: "qkeras" has qkeras' layers and hls4ml's tables, "exact" the cells of
             docs/recurrent.md.
         reset_after: of a GRU: the reset gate acts after the recurrent matrix product.
@@ -32,10 +31,12 @@ class RecurrentSpec:
             recurrence like any other.
         bidirectional: a second layer of the same cell runs from the last constituent to the first; its last state
             stands behind that of the first.
+        sequence: what it is of, a key of `models.sequence.SEQUENCES`: "constituents" (six features), their "momenta"
+            (three), or "tracks" (six, with impact parameters).
 
     Raises:
-        ConfigError: an unknown cell or arithmetic, a width that is not between 1 and `MAX_WIDTH`, or an option that the
-            arithmetic or the cell does not have.
+        ConfigError: an unknown cell, arithmetic or sequence, a width that is not between 1 and `MAX_WIDTH`, or an
+            option that the arithmetic or the cell does not have.
     """
 
     cell: Literal["gru", "lstm"] = "gru"
@@ -46,8 +47,7 @@ class RecurrentSpec:
     reset_after: bool = True
     skip_padding: bool = False
     bidirectional: bool = False
-    sequence: ClassVar[Sequence] = "constituents"
-    """What it reads, of `models.sequence.SEQUENCES`."""
+    sequence: Sequence = "constituents"
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
@@ -55,6 +55,8 @@ class RecurrentSpec:
         if self.arithmetic not in ARITHMETICS:
             what, remedy = f"unknown arithmetic {self.arithmetic!r}", f"use one of {', '.join(ARITHMETICS)}"
             raise ConfigError(what, None, remedy)
+        if self.sequence not in SEQUENCES:
+            raise ConfigError(f"unknown sequence {self.sequence!r}", None, f"use one of {', '.join(SEQUENCES)}")
         if not self.reset_after and self.cell != "gru":
             raise ConfigError("reset_after is of a GRU", None, "leave it out")
         exact_only = {"skip_padding: true": self.skip_padding, "reset_after: false": not self.reset_after}
@@ -69,20 +71,25 @@ class RecurrentSpec:
                 raise ConfigError(f"{name} must be between 1 and {MAX_WIDTH}, not {width}", None, "correct it")
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Of a jet: its length in constituents, and the features of each."""
+        return self.n_constituents, len(SEQUENCES[self.sequence])
+
+    @property
     def cell_layers(self) -> tuple[str, ...]:
         """The names of the recurrent layers of the quantized student."""
         return CELL_LAYERS[: 1 + self.bidirectional]
 
 
 def build_float(spec: RecurrentSpec, n_outputs: int) -> Any:
-    """The float Keras model, (n_jets, n_constituents, 6) -> raw logits (n_jets, n_outputs).
+    """The float Keras model, (n_jets, n_constituents, n_features) -> raw logits (n_jets, n_outputs).
 
     Layers: "constituents" (input), "padding" where it is skipped, "rnn" (a `Bidirectional` where the spec says so),
     "dense_0", "relu_0", …, "logit".
     """
     import keras
 
-    x = inputs = keras.Input((spec.n_constituents, len(SIX_FEATURES)), name="constituents")
+    x = inputs = keras.Input(spec.shape, name="constituents")
     if spec.skip_padding:
         x = keras.layers.Masking(name="padding")(x)
     if spec.cell == "gru":

@@ -9,7 +9,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from jets.errors import ConfigError
 from models.sequence import SEQUENCES, Sequence
 from models.students.recurrent import RecurrentSpec
 
@@ -35,9 +34,7 @@ class RecurrentConfig:
     sequence: Sequence = "constituents"
 
     def __post_init__(self) -> None:
-        RecurrentSpec("gru", self.units, self.dense, self.n_constituents)
-        if self.sequence not in SEQUENCES:
-            raise ConfigError(f"unknown sequence {self.sequence!r}", None, f"use one of {', '.join(SEQUENCES)}")
+        RecurrentSpec("gru", self.units, self.dense, self.n_constituents, sequence=self.sequence)
 
     @classmethod
     def flavour(cls) -> RecurrentConfig:

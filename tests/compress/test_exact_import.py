@@ -16,7 +16,9 @@ from compress.quantize.exact import ExactBits
 from compress.quantize.qkeras import Bits, build_quantized
 from jets.dataset import Jets
 from jets.errors import InputError
+from jets.features import PowerOfTwoScaling
 from models.registry import architecture
+from models.sequence import SEQUENCES
 from models.students.recurrent import RecurrentSpec, build_float
 from models.tagger import Tagger
 from models.teachers.recurrent import RecurrentConfig
@@ -61,11 +63,16 @@ def reference(cell: Any, jets: Jets) -> Tagger:
     return tagger_of(cell, network, config, jets)
 
 
-def test_a_network_that_reads_tracks_is_refused(jets: Jets) -> None:
-    tagger = reference("gru", jets)
-    flavour = dataclasses.replace(tagger, config=dataclasses.replace(tagger.config, sequence="tracks"))
-    with pytest.raises(InputError, match="reads tracks"):
-        import_exact(flavour)
+@pytest.mark.parametrize("sequence", ["tracks", "momenta"])
+def test_a_network_stays_with_the_sequence_that_it_reads(sequence: Any) -> None:
+    torch.manual_seed(1)
+    config = RecurrentConfig(**SIZES, sequence=sequence)
+    n_features = len(SEQUENCES[sequence])
+    scaling = PowerOfTwoScaling((0.0,) * n_features, (0,) * n_features)
+    network = architecture("gru").build(config, 3).eval()
+    exact = import_exact(Tagger("gru", config, ("b", "c", "light"), scaling, network, "torch"))
+    assert exact.config.sequence == sequence and exact.scaling == scaling
+    assert exact.network.input_shape == (None, SIZES["n_constituents"], n_features)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,14 @@ import pytest
 
 from compress.quantize.exact import ExactBits, build_quantized
 from hls.csim import build, probe_inputs
+from models.sequence import Sequence
 from models.students.recurrent import RecurrentSpec
 from tests.hls.firmware import write_project
 
-SHAPES = {
-    "top tagging": (20, (64,), 20, 6, 1),
-    "flavour tagging": (120, (50, 10), 15, 6, 3),
-    "QuickDraw": (128, (256, 128), 100, 3, 5),
+SHAPES: dict[str, tuple[int, tuple[int, ...], int, Sequence, int]] = {
+    "top tagging": (20, (64,), 20, "constituents", 1),
+    "flavour tagging": (120, (50, 10), 15, "tracks", 3),
+    "QuickDraw": (128, (256, 128), 100, "momenta", 5),
 }
 
 
@@ -27,10 +28,10 @@ SHAPES = {
 def test_the_firmware_of_a_published_shape_equals_keras_on_ten_thousand_vectors(
     shape: str, cell: Literal["gru", "lstm"], tmp_path: Path
 ) -> None:
-    units, dense, n_steps, n_features, n_outputs = SHAPES[shape]
-    spec = RecurrentSpec(cell=cell, units=units, dense=dense, n_constituents=n_steps, arithmetic="exact")
+    units, dense, n_steps, sequence, n_outputs = SHAPES[shape]
+    spec = RecurrentSpec(cell, units, dense, n_steps, arithmetic="exact", sequence=sequence)
     keras.utils.set_random_seed(1)
-    model = build_quantized(spec, ExactBits(), n_outputs, n_features)
+    model = build_quantized(spec, ExactBits(), n_outputs)
     compiled = build(write_project(model, tmp_path / "project"))
     inputs = probe_inputs(compiled.input, 10_000, seed=3)
     expected = model.predict(inputs, batch_size=1024, verbose=0)

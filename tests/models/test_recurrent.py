@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from jets.config import fill
-from jets.dataset import Jets
+from jets.dataset import IMPACT, Jets
 from jets.errors import ConfigError
 from models.registry import architecture
 from models.students.recurrent import RecurrentSpec, build_float
@@ -107,9 +107,25 @@ def test_the_long_sequence_reads_momenta(jets: Jets) -> None:
     np.testing.assert_array_equal(design.inputs(jets, config, None)["constituents"], six[..., :3])
 
 
-def test_an_unknown_sequence_is_refused() -> None:
+def test_a_student_reads_the_tracks_that_its_teacher_reads(jets: Jets) -> None:
+    impact = np.random.default_rng(2).normal(0, 0.2, (*jets.mask.shape, len(IMPACT))).astype(np.float32)
+    columns, names = np.concatenate([jets.constituents, impact], axis=-1), jets.constituent_features + IMPACT
+    jets = replace(jets, constituents=columns, constituent_features=names)
+    teacher, student = architecture("gru"), architecture("recurrent_student")
+    flavour, spec = teacher.preset("flavour"), RecurrentSpec(n_constituents=15, sequence="tracks")
+    scaling = teacher.fit_scaling(jets, flavour)
+    assert student.fit_scaling(jets, spec) == scaling
+    read = student.inputs(jets, spec, scaling)["constituents"]
+    assert read.shape == (len(jets), *spec.shape) and read.any()
+    np.testing.assert_array_equal(read, teacher.inputs(jets, flavour, scaling)["constituents"])
+    assert build_float(spec, 3).input_shape[1:] == spec.shape == (15, 6)
+    assert build_float(replace(spec, sequence="momenta"), 3).input_shape[1:] == (15, 3)
+
+
+@pytest.mark.parametrize("config_class", [RecurrentSpec, RecurrentConfig])
+def test_an_unknown_sequence_is_refused(config_class: type) -> None:
     with pytest.raises(ConfigError, match="unknown sequence 'vertices'"):
-        RecurrentConfig(sequence="vertices")  # type: ignore[arg-type]
+        config_class(sequence="vertices")
 
 
 def test_an_unknown_cell_is_refused() -> None:

@@ -6,6 +6,7 @@ from hls.package.card import input_table
 from hls.project import Tensor
 from jets.features import SIX_FEATURES, PowerOfTwoScaling
 from jets.high_level import HIGH_LEVEL_FEATURES
+from jets.tracks import TRACK_FEATURES
 
 SCALING = PowerOfTwoScaling((0.5, 0.0, -1.0, 0.0, 0.25, 1.0), (1, 0, -2, 0, 3, 0))
 
@@ -19,6 +20,10 @@ def test_a_row_has_the_range_before_the_scaling() -> None:
     assert tuple(rows) == SIX_FEATURES
     assert rows["pt_rel"] == ("0.5", "1", "-1.5", "2.4375", "0.0625")  # -32/8 … 31/8, halved, moved by one half
     assert rows["phi_rot"] == ("-1", "-2", "-17", "14.5", "0.5")
+
+
+def test_features_that_their_number_does_not_tell_are_named() -> None:
+    assert tuple(row[0] for row in input_table(tensor(15, 6), SCALING, TRACK_FEATURES).rows) == TRACK_FEATURES
 
 
 def test_an_unsigned_input_begins_at_its_offset() -> None:
