@@ -67,7 +67,7 @@ def _jets_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     simulate.add_argument("--n", dest="n_per_class", type=int, metavar="N", help="jets per class")
     simulate.add_argument("--pt-gev", type=float, nargs=2, metavar=("MIN", "MAX"), help="window of jet pT")
     simulate.add_argument("--detector", metavar="CARD", help="none, light, cms, or a YAML card of yours")
-    simulate.add_argument("--views", nargs="+", metavar="VIEW", help="shower again: seed fsr_down fsr_up vincia")
+    simulate.add_argument("--views", nargs="+", metavar="VIEW", help="e.g. seed fsr_up detector_cms pile_up_140")
     simulate.add_argument("--seed", type=int)
     simulate.add_argument("--config", type=Path, metavar="YAML", help="all options of a simulation as a YAML file")
     simulate.add_argument("--processes", type=int, metavar="N", help="worker processes (default: one a core)")

@@ -22,7 +22,7 @@ from jets.metrics import Measure, auc
 from jets.samples import sample_path
 from jets.shifts import score_shifts
 from jets.simulate import SimulateConfig, simulate
-from jets.simulate.processes import VIEWS
+from jets.simulate.views import SHOWERS
 from models.registry import architecture
 from models.tagger import Tagger
 from models.training import PretrainConfig, TrainConfig, pretrain, train
@@ -32,7 +32,7 @@ NAME = "rs3l"
 
 def views_file(path: Path, partons: int) -> Path:
     """Top and QCD jets in every view, simulated unless they are there."""
-    config = SimulateConfig(n_per_class=partons // 2, n_constituents=20, views=tuple(VIEWS), seed=5)
+    config = SimulateConfig(n_per_class=partons // 2, n_constituents=20, views=tuple(SHOWERS), seed=5)
     return path if path.exists() else simulate(config, path)
 
 

@@ -30,7 +30,7 @@ def given_path(project: ProjectFolder) -> Path | None:
 
 
 def jets_inputs(project: ProjectFolder) -> dict[str, Any]:
-    """What decides the jets stage: the config, and the checksum of a given file or the content of the detector card.
+    """What decides the jets stage: the config, and the checksum of a given file or the content of the detector cards.
 
     Raises:
         InputError, LayoutError: the file is missing or is not a jets file.
@@ -40,10 +40,8 @@ def jets_inputs(project: ProjectFolder) -> dict[str, Any]:
     if path is not None:
         name = inputs["file"] and path.name  # the same jets elsewhere are the same jets
         return {**inputs, "file": name, "checksum": JetsFile(path).checksum}
-    from jets.simulate.detector import load_detector
-
     assert project.config.jets.simulate is not None
-    return {**inputs, "detector": dataclasses.asdict(load_detector(project.config.jets.simulate.detector))}
+    return {**inputs, "views": [dataclasses.asdict(view) for view in project.config.jets.simulate.simulations]}
 
 
 def provide_jets(project: ProjectFolder, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A batch of events as Pythia hands it over, and the jets that are found in it."""
+"""The jets that are found in a batch of events."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from jets.dataset import FOUR_VECTOR, IDENTITY, IMPACT, Jets
 from jets.high_level import HIGH_LEVEL_FEATURES, high_level_features
 from jets.simulate.cluster import Clustered, cluster, constituents_of, matched
 from jets.simulate.config import SimulateConfig
-from jets.simulate.detector import Detector, Particles, detect
+from jets.simulate.detector import Candidates, Particles, detect
+from jets.simulate.pile_up import PileUp, of_the_hard_collision
 from jets.simulate.processes import PROCESSES, spectrum_settings
-from jets.simulation_packages import import_simulation
+from jets.simulate.views import View
 
 MATCH_DISTANCE = 0.75
 """Of the jet radius: how far from its hard object a jet may point."""
@@ -22,12 +23,13 @@ MATCH_DISTANCE = 0.75
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """From the particles of a batch to jets of one class: detector, clustering and matching."""
+    """From the particles of a batch to jets of one class in one view: pile-up, detector, clustering and matching."""
 
     config: SimulateConfig
     name: str
-    detector: Detector
+    view: View
     rng: np.random.Generator
+    pile_up: PileUp | None = None
 
     @property
     def shower_settings(self) -> list[str]:
@@ -49,8 +51,7 @@ class Reconstruction:
         With `in_window` those in the windows of pT and eta, else all above half the lower pT.
         """
         config = self.config
-        final = particles[particles.status > 0]
-        candidates = detect(final, _charges(final.pdg_id, particle_data), self.detector, self.rng)
+        candidates = self._candidates(particles[particles.status > 0], n_events, hard, particle_data)
         low, high = config.pt_gev
         found = cluster(candidates, n_events, config.jet_radius, low if in_window else low / 2)
         if in_window:
@@ -68,26 +69,12 @@ class Reconstruction:
             block = replace(block, high_level=high_level_features(block), high_level_features=HIGH_LEVEL_FEATURES)
         return block, places
 
-
-def event_record(record: Any) -> tuple[Particles, int]:
-    """The particles of a batch as flat columns, and the number of events."""
-    awkward = import_simulation("awkward")
-    per_event = awkward.to_numpy(awkward.num(record, axis=1))
-    flat = awkward.flatten(record, axis=1)
-    vertex = flat["vProd"]
-    momentum = {name: awkward.to_numpy(flat["p"][key]) for name, key in _MOMENTUM.items()}
-    return Particles(
-        event=np.repeat(np.arange(len(per_event)), per_event),
-        pdg_id=awkward.to_numpy(flat["id"]),
-        status=awkward.to_numpy(flat["status"]),
-        vertex=np.stack(
-            [awkward.to_numpy(awkward.fill_none(vertex[axis], 0.0)) for axis in ("px", "py", "pz")], axis=-1
-        ),
-        **momentum,
-    ), len(per_event)
-
-
-_MOMENTUM = {"px": "px", "py": "py", "pz": "pz", "energy": "e"}
+    def _candidates(self, final: Particles, n_events: int, hard: Particles, particle_data: Any) -> Candidates:
+        """What the detector sees of the events, with their pile-up where there is any."""
+        if self.pile_up is not None and self.view.pile_up:
+            final = Particles.joined([final, self.pile_up.near(hard, n_events, self.view.pile_up, self.rng)])
+        candidates = detect(final, _charges(final.pdg_id, particle_data), self.view.detector, self.rng)
+        return candidates[of_the_hard_collision(candidates)] if self.view.pile_up else candidates
 
 
 def _charges(pdg_id: NDArray[Any], particle_data: Any) -> NDArray[Any]:

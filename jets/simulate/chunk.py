@@ -11,15 +11,20 @@ from numpy.typing import NDArray
 
 from jets.dataset import Jets, concatenate, in_turn
 from jets.errors import ConfigError
-from jets.simulate.batch import Reconstruction, event_record
+from jets.simulate.batch import Reconstruction
 from jets.simulate.config import SimulateConfig
-from jets.simulate.detector import load_detector
+from jets.simulate.pile_up import PileUp
 from jets.simulate.processes import PROCESSES, start_pythia
+from jets.simulate.record import event_record
 from jets.simulate.resimulation import Resimulation
 
 PT_BINS = 10
 EVENTS_PER_BATCH = (100, 500)
+CROSSINGS_PER_BATCH = 100
+"""Where there is pile-up, whose particles are many."""
 PYTHIA_SEEDS = 900_000_000
+PILE_UP_REACH = 2.0
+"""In jet radii: more than a jet holds that is matched to a hard object."""
 
 
 def simulate_chunk(config: SimulateConfig, name: str, chunk: int, n_jets: int) -> Jets:
@@ -38,8 +43,9 @@ def simulate_chunk(config: SimulateConfig, name: str, chunk: int, n_jets: int) -
     first_id = np.uint64(_digest(config.seed, name, chunk))
     blocks: list[Jets] = []
     n_events = 0
+    most = CROSSINGS_PER_BATCH if any(view.pile_up for view in config.simulations) else EVENTS_PER_BATCH[1]
     while quota.missing.any():
-        batch = quota.batch_size(n_events)
+        batch = min(quota.batch_size(n_events), most)
         views = source.make(batch)
         kept = quota.take(views[0].jet("pt_gev"))
         block = in_turn([view[kept].resized(config.n_constituents) for view in views])
@@ -56,12 +62,16 @@ def simulate_chunk(config: SimulateConfig, name: str, chunk: int, n_jets: int) -
 
 def _source(config: SimulateConfig, name: str, chunk: int) -> _Simulation | Resimulation:
     rng = np.random.default_rng(_digest(config.seed, name, chunk))
-    reconstruction = Reconstruction(config, name, load_detector(config.detector), rng)
+    views, pile_up = config.simulations, None
+    if any(view.pile_up for view in views):
+        seed = _pythia_seed(config.seed, f"{name}/pile-up", chunk)
+        pile_up = PileUp(config.energy_tev, seed, PILE_UP_REACH * config.jet_radius)
+    reconstructions = [Reconstruction(config, name, view, rng, pile_up) for view in views]
     seed = _pythia_seed(config.seed, name, chunk)
     if not config.views:
-        return _Simulation(reconstruction, seed)
-    seeds = [_pythia_seed(config.seed, f"{name}/{view}", chunk) for view in config.view_names]
-    return Resimulation(reconstruction, seed, seeds)
+        return _Simulation(reconstructions[0], seed)
+    seeds = [_pythia_seed(config.seed, f"{name}/{view.name}", chunk) for view in views]
+    return Resimulation(reconstructions, seed, seeds)
 
 
 class _Simulation:

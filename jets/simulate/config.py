@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jets.errors import ConfigError
-from jets.simulate.detector import load_detector
-from jets.simulate.processes import PROCESSES, VIEWS
+from jets.simulate.processes import PROCESSES
+from jets.simulate.views import MOST_PILE_UP, NOMINAL, View, view
 
 JETS_PER_CHUNK = 2000
 """Of one class, all views counted."""
@@ -31,8 +30,9 @@ class SimulateConfig:
         impact_parameters: store d0 and dz of tracks with their errors.
         high_level: store the 16 features of `jets.high_level`.
         energy_tev: proton-proton centre-of-mass energy.
-        views: names of `jets.simulate.processes.VIEWS`: every hard event is showered once more for each, after the
-            nominal shower, and jets that are found in all of them are stored in all of them.
+        pile_up: mean number of other proton-proton collisions in the same bunch crossing.
+        views: names of `jets.simulate.views.View`: every hard event is simulated once more for each, after the nominal
+            simulation, and jets that are found in all of them are stored in all of them.
 
     Raises:
         ConfigError: an unknown class, view or detector, an empty window, or a number out of range.
@@ -51,11 +51,15 @@ class SimulateConfig:
     impact_parameters: bool = False
     high_level: bool = False
     energy_tev: float = 13.0
+    pile_up: float = 0.0
     views: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_names("class", self.classes, PROCESSES)
-        _check_names("view", self.views, VIEWS)
+        for name in self.classes:
+            if name not in PROCESSES:
+                raise ConfigError(f"unknown class {name!r}", None, f"known: {', '.join(PROCESSES)}")
+        _check_once("class", self.classes)
+        _check_once("view", self.views)
         if not self.classes:
             raise ConfigError("classes are []", None, f"known: {', '.join(PROCESSES)}")
         for name in ("n_per_class", "n_constituents"):
@@ -70,12 +74,23 @@ class SimulateConfig:
                 raise ConfigError(f"{name} is {getattr(self, name):g}", None, f"give a number in (0, {upper:g}]")
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}", None, "give zero or a positive integer")
-        load_detector(self.detector)
+        if not 0 <= self.pile_up <= MOST_PILE_UP:
+            raise ConfigError(f"pile_up is {self.pile_up:g}", None, f"give a number from 0 to {MOST_PILE_UP}")
+        _ = self.simulations
+
+    @property
+    def simulations(self) -> tuple[View, ...]:
+        """How each view of a hard event is simulated, the nominal one first.
+
+        Raises:
+            ConfigError: an unknown view or detector.
+        """
+        return tuple(view(name, self.detector, self.pile_up) for name in (NOMINAL, *self.views))
 
     @property
     def view_names(self) -> tuple[str, ...]:
         """The views of each jet in their order; none where a hard event is showered once."""
-        return ("nominal", *self.views) if self.views else ()
+        return (NOMINAL, *self.views) if self.views else ()
 
     @property
     def n_views(self) -> int:
@@ -83,9 +98,7 @@ class SimulateConfig:
         return 1 + len(self.views)
 
 
-def _check_names(kind: str, names: tuple[str, ...], known: Mapping[str, object]) -> None:
+def _check_once(kind: str, names: tuple[str, ...]) -> None:
     for name in names:
-        if name not in known:
-            raise ConfigError(f"unknown {kind} {name!r}", None, f"known: {', '.join(known)}")
         if names.count(name) > 1:
             raise ConfigError(f"{name!r} is named twice among {list(names)}", None, f"name each {kind} once")

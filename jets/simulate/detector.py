@@ -6,9 +6,10 @@ numbers in a YAML card. No magnetic field: directions at the vertex are kept.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,10 +117,25 @@ def load_detector(name: str) -> Detector:
 
 
 @dataclass(frozen=True)
-class Particles:
-    """Columns of particles of many events, (n_particles,) each; `event` is sorted."""
+class Columns:
+    """Columns of what is in many events, a row each; `event` is sorted."""
 
     event: Array
+
+    def __getitem__(self, which: Array | slice) -> Self:
+        return type(self)(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of all parts, event by event."""
+        columns = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)}
+        return cls(**columns)[np.argsort(columns["event"], kind="stable")]
+
+
+@dataclass(frozen=True)
+class Particles(Columns):
+    """Particles of many events, (n_particles,) each column."""
+
     pdg_id: Array
     status: Array
     px: Array
@@ -128,9 +144,6 @@ class Particles:
     energy: Array
     vertex: Array
     """(n_particles, 3): where the particle was made, mm."""
-
-    def __getitem__(self, which: Array) -> Particles:
-        return Particles(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
 
     @property
     def pt(self) -> Array:
@@ -149,13 +162,12 @@ class Particles:
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """Particle-flow candidates of many events, (n_candidates,) each.
+class Candidates(Columns):
+    """Particle-flow candidates of many events, (n_candidates,) each column.
 
     Impact parameters are zero for neutral candidates.
     """
 
-    event: Array
     pt: Array
     eta: Array
     phi: Array
@@ -189,9 +201,7 @@ def detect(particles: Particles, charge: Array, detector: Detector, rng: np.rand
         _cells(particles[electromagnetic], detector.electromagnetic, "photon", rng),
         _cells(particles[hadronic], detector.hadronic, "neutral_hadron", rng),
     ]
-    order = np.argsort(np.concatenate([part.event for part in parts]), kind="stable")
-    names = [field.name for field in fields(Candidates)]
-    return Candidates(**{name: np.concatenate([getattr(part, name) for part in parts])[order] for name in names})
+    return Candidates.joined(parts)
 
 
 def _has_track(particles: Particles, charge: Array, tracker: Tracker, rng: np.random.Generator) -> Array:

@@ -54,16 +54,6 @@ PROCESSES: Mapping[str, Process] = {
 }
 
 
-VIEWS: Mapping[str, tuple[str, ...]] = {
-    "seed": (),
-    "fsr_down": ("TimeShower:renormMultFac=0.5",),
-    "fsr_up": ("TimeShower:renormMultFac=2.0",),
-    "vincia": ("PartonShowers:model=2", "Print:verbosity=0"),
-}
-"""Settings of what a hard event may be showered with again: the same shower with other random numbers; the scale of
-final-state radiation times 1/√2 and √2 (the factor is that of its square); the Vincia shower of Pythia 8."""
-
-
 def spectrum_settings(process: Process, pt_gev: tuple[float, float], flatten: bool) -> list[str]:
     """The phase space that fills a window of jet pT.
 
@@ -88,18 +78,35 @@ def start_pythia(name: str, settings: list[str], seed: int, hard_events: Any = N
         ToolNotFound: pythia8mc is not installed.
         ConfigError: Pythia refuses to start with these settings.
     """
+    process = PROCESSES[name].settings if hard_events is None else ("Beams:frameType=5",)
+    generator = _started([*process, *settings], seed, hard_events)
+    if generator is None:
+        raise ConfigError(f"Pythia cannot make jets of class {name!r} with these settings", None, "widen pt_gev")
+    return generator
+
+
+def start_minimum_bias(energy_tev: float, seed: int) -> Any:
+    """A Pythia 8 generator that is ready to make inelastic collisions of all kinds.
+
+    Raises:
+        ToolNotFound: pythia8mc is not installed.
+        ConfigError: Pythia refuses to start at this energy.
+    """
+    generator = _started(["SoftQCD:inelastic=on", f"Beams:eCM={1000 * energy_tev}"], seed)
+    if generator is None:
+        raise ConfigError(f"Pythia cannot make pile-up at {energy_tev:g} TeV", None, "correct energy_tev")
+    return generator
+
+
+def _started(settings: list[str], seed: int, hard_events: Any = None) -> Any:
+    """A generator that is ready, or None where Pythia refuses to start."""
     generator = import_simulation("pythia8mc").Pythia("", False)
-    if hard_events is None:
-        process = PROCESSES[name].settings
-    else:
-        process = ("Beams:frameType=5",)
+    if hard_events is not None:
         generator.setLHAupPtr(hard_events)
     fixed = [
         "Print:quiet=on", "Next:numberCount=0", "Check:event=off", "Random:setSeed=on", f"Random:seed={seed}",
         # particles that would decay outside the tracker are left to the calorimeters
         "ParticleDecays:limitCylinder=on", "ParticleDecays:xyMax=300", "ParticleDecays:zMax=600",
     ]  # fmt: skip
-    accepted = all([generator.readString(line) for line in (*fixed, *process, *settings)])
-    if not (accepted and generator.init()):
-        raise ConfigError(f"Pythia cannot make jets of class {name!r} with these settings", None, "widen pt_gev")
-    return generator
+    accepted = all([generator.readString(line) for line in (*fixed, *settings)])
+    return generator if accepted and generator.init() else None

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jets.dataset import Jets
-from jets.simulate.batch import Reconstruction, event_record
+from jets.simulate.batch import Reconstruction
 from jets.simulate.detector import Particles
-from jets.simulate.processes import PROCESSES, VIEWS, start_pythia
+from jets.simulate.processes import PROCESSES, start_pythia
+from jets.simulate.record import event_record
 from jets.simulation_packages import import_simulation
 
 PROTON = 2212
@@ -60,24 +61,31 @@ def _les_houches(entry: Any) -> tuple[Any, ...]:
 
 
 class Resimulation:
-    """Hard events that are each simulated in every view of a config, the nominal one first."""
+    """Hard events that are each simulated in several views, the nominal one first.
 
-    def __init__(self, reconstruction: Reconstruction, hard_seed: int, seeds: Sequence[int]) -> None:
-        config, name = reconstruction.config, reconstruction.name
-        self._reconstruction = reconstruction
-        self._generator = start_pythia(name, [*reconstruction.hard_settings, "PartonLevel:all=off"], hard_seed)
-        self._sources = [_les_houches_source(500.0 * config.energy_tev) for _ in seeds]
-        showers = [(), *(VIEWS[view] for view in config.views)]
-        self._showers = [
-            start_pythia(name, [*reconstruction.shower_settings, *shower], seed, source)
-            for shower, seed, source in zip(showers, seeds, self._sources, strict=True)
+    Views without a shower of their own are of the very particles of the nominal one.
+    """
+
+    def __init__(self, reconstructions: Sequence[Reconstruction], hard_seed: int, seeds: Sequence[int]) -> None:
+        nominal = reconstructions[0]
+        settings = [*nominal.hard_settings, "PartonLevel:all=off"]
+        self._partons = PROCESSES[nominal.name].partons
+        self._generator = start_pythia(nominal.name, settings, hard_seed)
+        self._nominal = _Shower(nominal, seeds[0])
+        self._views = [
+            (reconstruction, self._nominal if reconstruction.view.shower is None else _Shower(reconstruction, seed))
+            for reconstruction, seed in zip(reconstructions, seeds, strict=True)
         ]
 
     def make(self, n_events: int) -> list[Jets]:
         """The jets of the next events in every view, row by row those of one hard object; else as unviewed ones."""
         events = self._hard_events(n_events)
-        hard = _hard_objects(events, PROCESSES[self._reconstruction.name].partons)
-        found = [self._view(number, events, hard) for number in range(len(self._showers))]
+        hard, nominal = _hard_objects(events, self._partons), self._nominal.particles(events)
+        found = []
+        for reconstruction, shower in self._views:
+            particles = nominal if shower is self._nominal else shower.particles(events)
+            in_window = reconstruction is self._views[0][0]
+            found.append(reconstruction.jets(particles, len(events), hard, shower.particle_data, in_window))
         common = reduce(np.intersect1d, [places for _, places in found])
         return [jets[_hardest(jets, places, common)] for jets, places in found]
 
@@ -88,12 +96,25 @@ class Resimulation:
                 events.append(HardEvent.of(self._generator.process, self._generator.infoPython()))
         return events
 
-    def _view(self, number: int, events: list[HardEvent], hard: Particles) -> tuple[Jets, NDArray[Any]]:
-        awkward, shower = import_simulation("awkward"), self._showers[number]
-        self._sources[number].events = iter(events)
-        record = awkward.fill_none(shower.nextBatch(len(events), "none")["prt"], [], axis=0)
-        particles, n_made = event_record(record)
-        return self._reconstruction.jets(particles, n_made, hard, shower.particleData, in_window=number == 0)
+
+class _Shower:
+    """Pythia, as it showers and hadronises given hard events."""
+
+    def __init__(self, reconstruction: Reconstruction, seed: int) -> None:
+        self._source = _les_houches_source(500.0 * reconstruction.config.energy_tev)
+        settings = [*reconstruction.shower_settings, *(reconstruction.view.shower or ())]
+        self._pythia = start_pythia(reconstruction.name, settings, seed, self._source)
+
+    @property
+    def particle_data(self) -> Any:
+        """What Pythia knows of each kind of particle."""
+        return self._pythia.particleData
+
+    def particles(self, events: Sequence[HardEvent]) -> Particles:
+        """Those of all events; of one that fails there are none."""
+        self._source.events = iter(events)
+        record = self._pythia.nextBatch(len(events), "none")["prt"]
+        return event_record(import_simulation("awkward").fill_none(record, [], axis=0))[0]
 
 
 def _hard_objects(events: list[HardEvent], partons: tuple[int, ...]) -> Particles:

@@ -18,7 +18,6 @@ from jets.files import claim_folder, json_digest
 from jets.simulate.batch import MATCH_DISTANCE
 from jets.simulate.chunk import PT_BINS, simulate_chunk
 from jets.simulate.config import JETS_PER_CHUNK, SimulateConfig
-from jets.simulate.detector import load_detector
 from jets.simulation_packages import simulation_versions
 from jets.workers import run_tasks, worker_count
 
@@ -123,7 +122,7 @@ def _provenance(config: SimulateConfig) -> dict[str, Any]:
         "source": "tagware simulate",
         "versions": simulation_versions(),
         "config": asdict(config),
-        "detector": asdict(load_detector(config.detector)),
+        "views": {view.name: asdict(view) for view in config.simulations},
         "multiple_interactions": "on" if config.multiple_interactions else "off",
         "pt_spectrum": spectrum,
         "matching": f"a hard object of the class within {MATCH_DISTANCE * config.jet_radius:g} of the jet axis",

@@ -12,11 +12,12 @@ import pytest
 
 from jets.dataset import SPLITS, Jets, JetsFile, JetsWriter
 from jets.features import wrapped
-from jets.simulate import SimulateConfig, chunk
+from jets.simulate import SimulateConfig, chunk, pile_up
 from jets.simulate.batch import Reconstruction
 from jets.simulate.chunk import simulate_chunk
 from jets.simulate.detector import Particles
-from jets.simulate.processes import VIEWS, start_pythia
+from jets.simulate.processes import start_pythia
+from jets.simulate.views import SHOWERS
 
 CONFIG = SimulateConfig(classes=("g",), views=("fsr_down", "fsr_up"), pt_gev=(900.0, 1100.0))
 N_JETS = 60
@@ -82,6 +83,36 @@ def test_every_view_begins_with_the_same_hard_partons(monkeypatch: pytest.Monkey
             np.testing.assert_allclose(getattr(first, name), getattr(hard, name), rtol=0, atol=1e-6)
 
 
+def test_only_the_detector_and_the_pile_up_differ_where_a_view_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a card that measures everything as it is, such views are equal bit for bit unless something is added."""
+    seen: list[Particles] = []
+    real = Reconstruction.jets
+
+    def spy(self: Reconstruction, particles: Particles, *rest: Any) -> Any:
+        seen.append(particles)
+        return real(self, particles, *rest)
+
+    monkeypatch.setattr(Reconstruction, "jets", spy)
+    monkeypatch.setattr(pile_up, "POOL", 40)
+    monkeypatch.setattr(chunk, "EVENTS_PER_BATCH", (25, 25))
+    names = ("detector_none", "detector_cms", "pile_up_0", "pile_up_30", "seed")
+    config = replace(CONFIG, views=names, detector="none", flatten_pt=False, n_constituents=300)
+    made = simulate_chunk(config, "g", 0, 15)
+    for nominal, *others, showered in zip(*[iter(seen)] * 6, strict=True):
+        assert all(particles is nominal for particles in others) and showered is not nominal
+    first, same, cms, none_added, crowded, seed = (made[rows] for rows in made.view_rows().T)
+    for view in (same, none_added):
+        assert np.array_equal(view.constituents, first.constituents)
+        assert np.array_equal(view.kinematics, first.kinematics)
+    for view, largest in ((cms, 0.05), (crowded, 0.15), (seed, 1.0)):
+        assert 0 < np.abs(view.jet("pt_gev") / first.jet("pt_gev") - 1).mean() < largest
+        assert not np.array_equal(view.constituents, first.constituents)
+    assert np.abs(cms.jet("pt_gev") / first.jet("pt_gev") - 1).mean() < 0.05
+    charged = [(view.feature("charge") != 0).sum(axis=1) for view in (first, crowded)]
+    neutral = [view.mask.sum(axis=1) - tracks for view, tracks in zip((first, crowded), charged, strict=True)]
+    assert (neutral[1] > neutral[0] + 10).all() and np.abs(charged[1] - charged[0]).mean() < 3
+
+
 def test_the_same_chunk_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunk, "EVENTS_PER_BATCH", (12, 12))
     config = replace(CONFIG, views=("seed",), flatten_pt=False)
@@ -91,7 +122,7 @@ def test_the_same_chunk_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_view_has_settings_that_pythia_knows(capfd: pytest.CaptureFixture[str]) -> None:
-    for settings in VIEWS.values():
+    for settings in SHOWERS.values():
         start_pythia("g", [*settings, "PartonLevel:all=off"], seed=1)
     assert capfd.readouterr() == ("", "")
 
