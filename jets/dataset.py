@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -135,9 +135,7 @@ class Jets:
 
     def require_classes(self, where: str | Path | None = None) -> Jets:
         """Return self if every class has jets; raise DataError naming the first that has none."""
-        for label, name in enumerate(self.classes):
-            if not (self.labels == label).any():
-                raise DataError(f"class {name!r} has no jets", where, "add jets of that class or drop it")
+        require_labels(self.labels, self.classes, where)
         return self
 
     def split(self, name: str, fractions: Sequence[float] = SPLIT_FRACTIONS) -> Jets:
@@ -174,6 +172,13 @@ class Jets:
             if bad.any():
                 raise DataError(f"{complaint} in jet {int(bad.argmax())}", where, "repair or drop that jet")
         return self
+
+
+def require_labels(labels: NDArray[Any], classes: Sequence[str], where: str | Path | None = None) -> None:
+    """Raise DataError naming the first class that none of the labels points to."""
+    for label, name in enumerate(classes):
+        if not (labels == label).any():
+            raise DataError(f"class {name!r} has no jets", where, "add jets of that class or drop it")
 
 
 STORED_ROWS = 4096
@@ -435,11 +440,26 @@ class JetsFile:
         Raises:
             LayoutError: the file is damaged.
         """
+        starts = range(0, self.n_jets, size)
+        blocks = self.blocks((slice(start, min(start + size, self.n_jets)) for start in starts), split)
+        return (block for block in blocks if len(block))
+
+    def blocks(self, rows: Iterable[slice], split: str | None = None, bare: bool = False) -> Iterator[Jets]:
+        """The jets of each of these ranges of rows, of one split or of all; `bare` ones without what was measured.
+
+        Raises:
+            LayoutError: the file is damaged.
+        """
+        read = self._bare_block if bare else self._block
         with open_hdf5(self.path) as file:
-            for start in range(0, self.n_jets, size):
-                block = self._block(file, slice(start, min(start + size, self.n_jets)))
-                if len(chosen := block if split is None else block.split(split)):
-                    yield chosen
+            for some in rows:
+                block = read(file, some)
+                yield block if split is None else block.split(split)
+
+    def rows_stored_together(self) -> int:
+        """Rows that HDF5 compresses as one piece, so that fewer cost as much to read."""
+        with open_hdf5(self.path) as file:
+            return int((file["labels"].chunks or (STORED_ROWS,))[0])
 
     def labels(self) -> NDArray[np.int16]:
         """The labels of all jets, (n_jets,); LayoutError if the file is damaged."""
@@ -471,10 +491,12 @@ class JetsFile:
         if not digests or _combine(digests, header) != self.checksum:
             raise LayoutError("does not have the checksum it was written with", self.path, "make or copy it again")
 
-    def columns(self, file: h5py.File, rows: slice) -> dict[str, NDArray[Any]]:
-        """Rows of every dataset of the open file, as they are stored; LayoutError if it is damaged."""
+    def columns(self, file: h5py.File, rows: slice, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+        """Rows of every dataset of the open file, or of those named, as stored; LayoutError if it is damaged."""
         kinds = {f"constituents/{name}": _stored_as(name) for name in self.constituent_features}
         kinds |= {"mask_length": np.int16} | STORED_AS
+        if names is not None:
+            kinds = {name: kinds[name] for name in names}
         try:
             columns = {
                 name: _stored(file, name, rows, kind)
@@ -494,16 +516,23 @@ class JetsFile:
             constituents = np.stack(features, axis=-1, dtype=np.float32)
         except ValueError as error:
             raise LayoutError(f"is damaged ({error})", self.path, "make or copy it again") from None
+        mask = np.arange(constituents.shape[1]) < columns["mask_length"][:, None]
         return Jets(
-            constituents=constituents,
-            mask=np.arange(constituents.shape[1]) < columns["mask_length"][:, None],
-            classes=self.classes,
-            constituent_features=self.constituent_features,
-            high_level_features=self.high_level_features,
-            provenance=self.provenance,
-            view_names=self.view_names,
-            **{name: columns[name] for name in STORED_AS if name in columns},
-        )
+            constituents=constituents, mask=mask, constituent_features=self.constituent_features,
+            high_level_features=self.high_level_features, **self._described(columns),
+        )  # fmt: skip
+
+    def _bare_block(self, file: h5py.File, rows: slice) -> Jets:
+        columns = self.columns(file, rows, ("labels", "ids", "weights", "events", "views"))
+        n = len(columns["labels"])
+        return Jets(
+            constituents=np.zeros((n, 0, 0), np.float32), mask=np.zeros((n, 0), bool), constituent_features=(),
+            kinematics=np.zeros((n, 0), np.float32), **self._described(columns),
+        )  # fmt: skip
+
+    def _described(self, columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        stored = {name: columns[name] for name in STORED_AS if name in columns}
+        return stored | {"classes": self.classes, "provenance": self.provenance, "view_names": self.view_names}
 
 
 def rows_of(known: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -6,8 +6,9 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,11 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.multiprocessing.spawn import ProcessRaisedException
-from torch.utils.data import DataLoader, Dataset
-from torch.utils.data.distributed import DistributedSampler
 
 import jets.errors
+from jets.batches import Arrays, Batches, Permutation
 from jets.errors import ConfigError, LayoutError, TagwareError
 from jets.files import read_json, replacing, write_json
 from models.objective import Batch, Classification, Objective, head_modules
@@ -31,21 +30,18 @@ from models.optimizer import make_optimizer, warm_up_and_cosine
 from models.training_config import TrainConfig
 
 
-class JetTensors(Dataset[Batch]):
-    """Input arrays, labels and weights of a split, handed out a batch at a time."""
+class Loader:
+    """`n` batches, made anew for each epoch when its first one is asked for."""
 
-    def __init__(self, inputs: Mapping[str, NDArray[Any]], labels: NDArray[Any], weights: NDArray[Any]) -> None:
-        self.inputs = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in inputs.items()}
-        self.labels = torch.from_numpy(labels.astype(np.int64))
-        self.weights = torch.from_numpy((weights / weights.mean()).astype(np.float32))
+    def __init__(self, n: int, make: Callable[[], Iterator[Arrays]]) -> None:
+        self.n, self.make = n, make
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return self.n
 
-    def __getitems__(self, indices: Sequence[int]) -> Batch:
-        rows = torch.as_tensor(indices)
-        batch = {name: values[rows] for name, values in self.inputs.items()}
-        return batch | {"labels": self.labels[rows], "weights": self.weights[rows]}
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in islice(self.make(), self.n):
+            yield {name: torch.from_numpy(values) for name, values in batch.items()}
 
 
 class FitModule(lightning.LightningModule):  # type: ignore[misc]
@@ -56,7 +52,7 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
     resumed with as many processes repeats what the interrupted one would have done.
     """
 
-    def __init__(self, objective: Objective, train: JetTensors, validation: JetTensors, config: TrainConfig) -> None:
+    def __init__(self, objective: Objective, train: Batches, validation: Batches, config: TrainConfig) -> None:
         super().__init__()
         self.objective, self.config = objective, config
         self._train, self._validation = train, validation
@@ -69,19 +65,20 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
         super().__setstate__(state)
         silence_lightning()
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> Loader:
         """This process's share of each global batch."""
-        world = self.trainer.world_size
-        sampler: DistributedSampler[Batch] = DistributedSampler(
-            self._train, world, self.trainer.global_rank, shuffle=True, seed=self.config.seed, drop_last=True
-        )
+        rank, world = self.trainer.global_rank, self.trainer.world_size
         share = max(1, self._global_batch() // world)
-        return _loader(self._train, share, sampler, drop_last=True)
+        return Loader(
+            len(self._train) // world // share,
+            lambda: self._train.batches(share, _permutation(self.config.seed + self.current_epoch), rank, world),
+        )
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> Loader:
         """Every k-th validation jet."""
-        mine = range(self.trainer.global_rank, len(self._validation), self.trainer.world_size)
-        return _loader(self._validation, self._global_batch(), mine, drop_last=False)
+        rank, world, size = self.trainer.global_rank, self.trainer.world_size, self._global_batch()
+        mine = range(rank, len(self._validation), world)
+        return Loader(-(-len(mine) // size), lambda: self._validation.batches(size, None, rank, world))
 
     def _global_batch(self) -> int:
         return min(self.config.batch_size, len(self._train))
@@ -136,14 +133,9 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def _loader(tensors: JetTensors, size: int, sampler: Any, drop_last: bool) -> DataLoader[Batch]:
-    """Whole batches, indexed at once; the loader's own generator leaves the dropout's random numbers alone."""
-    generator = torch.Generator()
-    return DataLoader(tensors, size, sampler=sampler, drop_last=drop_last, collate_fn=_as_is, generator=generator)
-
-
-def _as_is(batch: Any) -> Any:
-    return batch
+def _permutation(seed: int) -> Permutation:
+    generator = torch.Generator().manual_seed(seed)
+    return lambda n: torch.randperm(n, generator=generator).numpy()
 
 
 def _joined(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -159,7 +151,6 @@ def _from_all_processes(mine: dict[str, Tensor]) -> list[dict[str, Tensor]]:
 
 
 EXPECTED_WARNINGS = (
-    r".*does not have many workers",  # the batches are ready in memory
     r"Found \d+ module\(s\) in eval mode at the start of training",  # parts that another training has finished
     r"Checkpoint directory .* exists and is not empty",  # an interrupted run goes on
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning 2.6 on torch 2.13

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from jets.batches import Arrays, Batches, StoredSplit
 from jets.dataset import Jets, JetsFile
 from jets.errors import ConfigError, InputError, StorageError
 from jets.files import claim_folder, json_digest, read_json, replacing, write_json
@@ -22,9 +23,6 @@ from models.curves import read_curves
 from models.registry import Architecture, architecture
 from models.tagger import Tagger
 from models.training_config import PretrainConfig, TrainConfig
-
-if TYPE_CHECKING:
-    from models.lightning_loop import JetTensors
 
 __all__ = ["PretrainConfig", "TrainConfig", "load_start", "pretrain", "train"]
 
@@ -185,11 +183,13 @@ def _start_record(start: Tagger) -> dict[str, Any]:
 
 def _run(run: _Run, objectives: Objectives, out: Path) -> Tagger:
     """Fit one objective after the other, each from its own checkpoints, and save the tagger."""
-    splits = {split: _read_split(run, split) for split in ("train", "validation")}
+    splits = {split: _stored_split(run, split) for split in ("train", "validation")}
     first = _is_first_process(run.config)
     digest = run.digest
     checkpoints = _claim_checkpoints(claim_folder(out), digest) if first else _await_checkpoints(out, digest)
-    scaling = run.design.fit_scaling(splits["train"], run.model_config) if run.start is None else run.start.scaling
+    scaling = (
+        run.design.fit_scaling(splits["train"].sample(), run.model_config) if run.start is None else run.start.scaling
+    )
     untrained = Tagger(run.design.name, run.model_config, run.source.classes, scaling, None, "torch")
     network = _fit_all(run, untrained, splits, objectives, checkpoints)
     pretraining = run.design.pretraining
@@ -225,14 +225,11 @@ def _meet() -> None:
         torch.distributed.barrier()
 
 
-def _read_split(run: _Run, split: str) -> Jets:
-    jets = run.source.read(split)
-    if split == "train" and run.config.max_jets is not None and run.config.max_jets < len(jets):
-        rows = jets.view_rows(run.source.path) if run.by_view else np.arange(len(jets))[:, None]
-        n_drawn = max(1, run.config.max_jets // rows.shape[1])
-        chosen = np.random.default_rng(run.config.seed).permutation(len(rows))[:n_drawn]
-        jets = jets[np.sort(rows[chosen].ravel())]
-    return jets.require_classes(f"{run.source.path} (split {split!r})")
+def _stored_split(run: _Run, split: str) -> StoredSplit:
+    jets = StoredSplit(run.source, split, run.by_view)
+    if split == "train" and run.config.max_jets is not None:
+        return jets.drawn(run.config.max_jets, run.config.seed)
+    return jets
 
 
 def _claim_checkpoints(out: Path, digest: str) -> Path:
@@ -271,11 +268,13 @@ def _keep_curves(checkpoints: Path, out: Path) -> None:
     shutil.copytree(checkpoints / "tensorboard", out / "tensorboard")
 
 
-def _fit_all(run: _Run, tagger: Tagger, splits: dict[str, Jets], objectives: Objectives, checkpoints: Path) -> Any:
+def _fit_all(
+    run: _Run, tagger: Tagger, splits: dict[str, StoredSplit], objectives: Objectives, checkpoints: Path
+) -> Any:
     """The network with the weights of the best epoch of each objective in turn."""
     import torch
 
-    data = _tensors(run, tagger, splits["train"]), _tensors(run, tagger, splits["validation"])
+    data = {split: Batches(jets, _Feed(tagger, jets)) for split, jets in splits.items()}
     with torch.random.fork_rng():
         torch.manual_seed(run.config.seed)
         network = run.design.build(tagger.config, tagger.n_outputs)
@@ -289,7 +288,7 @@ def _fit_all(run: _Run, tagger: Tagger, splits: dict[str, Jets], objectives: Obj
     return network.eval()
 
 
-def _fit(objective: Any, data: tuple[JetTensors, JetTensors], config: TrainConfig, folder: Path) -> None:
+def _fit(objective: Any, data: dict[str, Batches], config: TrainConfig, folder: Path) -> None:
     """Fit an objective and leave the weights of its best epoch in it."""
     import torch
 
@@ -298,9 +297,9 @@ def _fit(objective: Any, data: tuple[JetTensors, JetTensors], config: TrainConfi
 
     for weight in objective.backbone():
         weight.requires_grad_(weight.requires_grad and config.backbone_rate > 0)
-    module = FitModule(objective, *data, config)
+    module = FitModule(objective, data["train"], data["validation"], config)
     if not (folder / "fitted").is_file():
-        fit(module, config, folder, [TrainingCurves(folder, len(data[0]))])
+        fit(module, config, folder, [TrainingCurves(folder, len(data["train"]))])
         _meet()
         (folder / "fitted").touch()
     best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
@@ -317,18 +316,24 @@ def _take_over(network: Any, start: Any, with_output: bool) -> None:
     network.load_state_dict(network.state_dict() | taken)
 
 
-def _tensors(run: _Run, tagger: Tagger, jets: Jets) -> JetTensors:
-    from models.lightning_loop import JetTensors
+@dataclass(frozen=True)
+class _Feed:
+    """What a batch holds of a split's jets; a spawned process finds the architecture by its name."""
 
-    arrays = run.design.inputs(jets, tagger.config, tagger.scaling)
-    if not run.by_view:
-        return JetTensors(arrays, jets.labels, jets.weights)
-    rows = jets.view_rows(run.source.path)
-    stacked = {name: values[rows] for name, values in arrays.items()}
-    return JetTensors(stacked, jets.labels[rows[:, 0]], jets.weights[rows[:, 0]])
+    tagger: Tagger
+    split: StoredSplit
+
+    def __call__(self, jets: Jets) -> Arrays:
+        arrays = architecture(self.tagger.architecture).inputs(jets, self.tagger.config, self.tagger.scaling)
+        if self.split.by_view:
+            shape = (-1, self.split.n_views)
+            arrays = {name: values.reshape(*shape, *values.shape[1:]) for name, values in arrays.items()}
+        once = slice(None, None, self.split.n_views)
+        weights = (jets.weights[once] / self.split.mean_weight).astype(np.float32)
+        return arrays | {"labels": jets.labels[once].astype(np.int64), "weights": weights}
 
 
-def _provenance(run: _Run, splits: dict[str, Jets], checkpoints: Path) -> dict[str, Any]:
+def _provenance(run: _Run, splits: dict[str, StoredSplit], checkpoints: Path) -> dict[str, Any]:
     rows = read_curves(checkpoints / "curves.csv")
     best = min(rows, key=lambda row: row["validation_loss"])
     area = (
@@ -336,7 +341,7 @@ def _provenance(run: _Run, splits: dict[str, Jets], checkpoints: Path) -> dict[s
     )
     return run.record | {
         "jets": str(run.source.path),
-        "jets_per_split": {split: len(jets) for split, jets in splits.items()},
+        "jets_per_split": {split: jets.n_jets for split, jets in splits.items()},
         "epochs": len(rows),
         "best_epoch": int(best["epoch"]),
         "validation_loss": best["validation_loss"],

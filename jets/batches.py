@@ -1,0 +1,186 @@
+"""Batches of the jets of a file, however many it holds: a window of them is in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jets.dataset import Jets, JetsFile, concatenate, require_labels
+
+WINDOW_JETS = 50_000
+
+Arrays = dict[str, NDArray[Any]]
+"""By name, first axis the jets."""
+Permutation = Callable[[int], NDArray[np.integer[Any]]]
+"""n -> 0 … n - 1 in a random order."""
+
+
+class StoredSplit:
+    """The jets of one split of a file, in windows of about `window` jets; one if there are no more.
+
+    A window is a set of blocks, rows that are stored together: one of every so many neighbours, so that the windows of
+    a file that is sorted by class hold all classes.
+
+    Attributes:
+        mean_weight: of the jets.
+
+    Args:
+        source: where the jets are.
+        split: which of them.
+        by_view: count only jets that are here in all views, each once; they are read with their views one after the
+            other. In a file of several windows the views of a jet must be stored next to one another.
+        window: jets that are in memory at a time, all views counted.
+
+    Raises:
+        DataError: a class without jets, or no jet in all views.
+        LayoutError: the file is damaged.
+    """
+
+    def __init__(self, source: JetsFile, split: str, by_view: bool = False, window: int = WINDOW_JETS) -> None:
+        self.source, self.split, self.by_view, self.window = source, split, by_view, window
+        self.n_views = max(1, len(source.view_names)) if by_view else 1
+        self._chosen: Sequence[NDArray[np.int64]] | None = None
+        size = source.rows_stored_together() * self.n_views
+        self._rows = [slice(start, min(start + size, len(source))) for start in range(0, len(source), size)]
+        if by_view and sum(len(jets) for jets in source.blocks(self._rows, split, bare=True)) <= window:
+            self._rows = [slice(0, len(source))]
+        self._survey()
+
+    def _survey(self) -> None:
+        """Count and weigh the jets of each block, and look whether every class has some."""
+        counts, weight, seen = [], 0.0, set[int]()
+        for jets in self.read(range(len(self._rows)), bare=True):
+            counts.append(len(jets))
+            weight += float(jets.weights.sum(dtype=np.float64))
+            seen.update(np.unique(jets.labels).tolist())
+        self._counts, self.mean_weight = np.array(counts), weight / max(1, sum(counts))
+        require_labels(np.array(sorted(seen)), self.source.classes, f"{self.source.path} (split {self.split!r})")
+
+    def drawn(self, n_jets: int, seed: int) -> Self:
+        """So many of these jets, all views counted, or all if there are no more.
+
+        Raises:
+            DataError: none of a class is among them.
+        """
+        if n_jets >= self.n_jets:
+            return self
+        chosen = np.random.default_rng(seed).permutation(len(self))[: max(1, n_jets // self.n_views)]
+        ends = np.cumsum(self._counts) // self.n_views
+        parts = np.split(np.sort(chosen), np.searchsorted(np.sort(chosen), ends[:-1]))
+        fewer = copy(self)
+        fewer._chosen = [part - start for part, start in zip(parts, [0, *ends], strict=False)]
+        fewer._survey()
+        return fewer
+
+    def __len__(self) -> int:
+        return self.n_jets // self.n_views
+
+    @property
+    def n_jets(self) -> int:
+        """How many jets there are, all views counted."""
+        return int(self._counts.sum())
+
+    @property
+    def n_windows(self) -> int:
+        """How many windows there are."""
+        return max(1, min(-(-self.n_jets // self.window), int(np.count_nonzero(self._counts))))
+
+    def windows(self, permutation: Permutation | None = None) -> Iterator[list[int]]:
+        """The blocks of each window, shuffled where there are several."""
+        blocks, n = np.flatnonzero(self._counts), self.n_windows
+        neighbours = [blocks[start : start + n] for start in range(0, len(blocks), n)]
+        if permutation is not None and n > 1:
+            neighbours = [some[permutation(len(some))] for some in neighbours]
+        for window in range(n):
+            yield [int(some[window]) for some in neighbours if window < len(some)]
+
+    def count(self, blocks: Sequence[int]) -> int:
+        """How many jets these blocks have, each in all its views counted once."""
+        return int(self._counts[blocks].sum()) // self.n_views
+
+    def read(self, blocks: Sequence[int], bare: bool = False) -> Iterator[Jets]:
+        """The jets of each block, in the file's order or view by view; `bare` as in `JetsFile.blocks`."""
+        stored = self.source.blocks((self._rows[block] for block in blocks), self.split, bare)
+        for block, jets in zip(blocks, stored, strict=True):
+            by_view = self.by_view and len(jets)
+            rows = jets.view_rows(self.source.path) if by_view else np.arange(len(jets))[:, None]
+            yield jets[(rows if self._chosen is None else rows[self._chosen[block]]).ravel()]
+
+    def sample(self) -> Jets:
+        """The jets of one window, evenly spread over the file: all, if there are no more."""
+        return concatenate(list(self.read(next(self.windows()))))
+
+
+class Batches:
+    """What is learnt from the jets of a split, in batches.
+
+    The jets of one window are kept; of several, each is read when its turn comes.
+
+    Args:
+        jets: the split.
+        feed: jets, each in all its views, -> what a batch holds of them.
+    """
+
+    def __init__(self, jets: StoredSplit, feed: Callable[[Jets], Arrays]) -> None:
+        self.jets, self.feed = jets, feed
+        self._kept: Arrays | None = None
+
+    def __len__(self) -> int:
+        return len(self.jets)
+
+    def batches(
+        self, size: int, permutation: Permutation | None = None, rank: int = 0, world: int = 1
+    ) -> Iterator[Arrays]:
+        """One pass in batches of `size`, the last one what is left.
+
+        With a permutation the blocks are shuffled, and then the jets of each window; the same permutations give the
+        same pass. Of `world` processes each takes every `world`-th jet of the pass.
+        """
+        n_before, rest = 0, dict[str, NDArray[Any]]()
+        for window in self._windows(permutation):
+            n = _length(window)
+            order = np.arange(n) if permutation is None else permutation(n)
+            mine = order[(rank - n_before) % world :: world]
+            n_before += n
+            for rows in np.split(mine, np.arange(size - _length(rest), len(mine), size)):
+                batch = _joined(rest, {name: values[rows] for name, values in window.items()})
+                rest = {} if _length(batch) == size else batch
+                if not rest:
+                    yield batch
+            del window  # before the next one is read
+        if _length(rest):
+            yield rest
+
+    def _windows(self, permutation: Permutation | None) -> Iterator[Arrays]:
+        if self._kept is None and self.jets.n_windows == 1:
+            self._kept = self._read(next(self.jets.windows()))
+        if self._kept is not None:
+            yield self._kept
+            return
+        for blocks in self.jets.windows(permutation):
+            yield self._read(blocks)
+
+    def _read(self, blocks: Sequence[int]) -> Arrays:
+        """What is fed of these blocks, never twice in memory."""
+        window: Arrays = {}
+        stop = 0
+        for jets in self.jets.read(blocks):
+            fed = self.feed(jets)
+            start, stop = stop, stop + _length(fed)
+            for name, values in fed.items():
+                if name not in window:
+                    window[name] = np.empty((self.jets.count(blocks), *values.shape[1:]), values.dtype)
+                window[name][start:stop] = values
+        return window
+
+
+def _length(arrays: Arrays) -> int:
+    return len(next(iter(arrays.values()))) if arrays else 0
+
+
+def _joined(first: Arrays, second: Arrays) -> Arrays:
+    return {name: np.concatenate([first[name], values]) for name, values in second.items()} if first else second
