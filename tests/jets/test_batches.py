@@ -1,0 +1,161 @@
+"""Batches: every jet once a pass, in an order that a seed repeats, whatever is in memory and however many share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jets.batches import Arrays, Batches, StoredSplit
+from jets.dataset import Jets, JetsFile, JetsWriter
+from jets.errors import DataError
+from tests.synthetic import synthetic_jets
+
+WINDOW = 300
+N_VIEWS = 3
+
+
+def written(jets: Jets, folder: Path) -> JetsFile:
+    with JetsWriter(folder / "jets.h5", chunk=64) as writer:
+        writer.append(jets)
+    return JetsFile(folder / "jets.h5")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> JetsFile:
+    """Sorted by class, as an import of one file a class leaves it."""
+    jets = synthetic_jets(3000, classes=("g", "q", "W", "Z", "t"), width=8)
+    return written(jets[np.argsort(jets.labels, kind="stable")], tmp_path_factory.mktemp("batches"))
+
+
+def viewed(n_partons: int) -> Jets:
+    jets = synthetic_jets(N_VIEWS * n_partons, width=8)
+    rows = np.arange(len(jets))
+    return replace(
+        jets,
+        events=(rows // N_VIEWS).astype(np.uint64),
+        views=(rows % N_VIEWS).astype(np.int8),
+        labels=(rows // N_VIEWS % 2).astype(np.int16),
+        view_names=("nominal", "seed", "vincia"),
+    )
+
+
+def fed(jets: Jets) -> Arrays:
+    return {"ids": jets.ids, "labels": jets.labels}
+
+
+def one_pass(batches: Batches, seed: int, size: int = 70, rank: int = 0, world: int = 1) -> list[np.ndarray]:
+    permutation = np.random.default_rng(seed).permutation
+    return [batch["ids"] for batch in batches.batches(size, permutation, rank, world)]
+
+
+@pytest.mark.parametrize("window", [WINDOW, 10_000])
+def test_a_pass_hands_out_every_jet_of_the_split_once_in_whole_batches(source: JetsFile, window: int) -> None:
+    batches = Batches(StoredSplit(source, "train", window=window), fed)
+    ids = one_pass(batches, seed=1)
+    expected = source.read("train").ids
+    assert [len(batch) for batch in ids[:-1]] == [70] * (len(expected) // 70)
+    np.testing.assert_array_equal(np.sort(np.concatenate(ids)), np.sort(expected))
+    assert len(batches) == len(expected)
+
+
+@pytest.mark.parametrize("window", [WINDOW, 10_000])
+def test_a_seed_repeats_a_pass_and_another_one_orders_it_anew(source: JetsFile, window: int) -> None:
+    batches = Batches(StoredSplit(source, "train", window=window), fed)
+    first, again, other = (np.concatenate(one_pass(batches, seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(again, first)
+    assert (other != first).mean() > 0.9
+
+
+def test_another_pass_has_other_jets_in_its_windows(source: JetsFile) -> None:
+    stored = StoredSplit(source, "train", window=WINDOW)
+    first, other = (next(stored.windows(np.random.default_rng(seed).permutation)) for seed in (1, 2))
+    assert len(first) == len(other) and set(first) != set(other)
+
+
+def test_what_fits_in_one_window_is_shuffled_as_a_whole_and_read_once(source: JetsFile) -> None:
+    blocks = []
+
+    def feed(jets: Jets) -> Arrays:
+        blocks.append(jets)
+        return fed(jets)
+
+    batches = Batches(StoredSplit(source, "train"), feed)
+    order = np.random.default_rng(3).permutation(len(batches))
+    for _ in range(2):
+        np.testing.assert_array_equal(np.concatenate(one_pass(batches, seed=3)), source.read("train").ids[order])
+    assert sum(map(len, blocks)) == len(batches)
+
+
+def test_windows_are_of_equal_size_and_of_all_classes_where_the_file_is_sorted_by_class(source: JetsFile) -> None:
+    stored = StoredSplit(source, "train", window=WINDOW)
+    sizes = [stored.count(blocks) for blocks in stored.windows(np.random.default_rng(1).permutation)]
+    assert len(sizes) == stored.n_windows == -(-len(stored) // WINDOW) > 5
+    assert max(sizes) < 1.3 * WINDOW
+    for blocks in stored.windows(np.random.default_rng(1).permutation):
+        labels = np.concatenate([jets.labels for jets in stored.read(blocks)])
+        assert np.bincount(labels, minlength=5).min() > 0
+    assert set(stored.sample().labels) == set(range(5)) and len(stored.sample()) in sizes
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_the_batches_of_several_processes_are_those_of_one(source: JetsFile, world: int) -> None:
+    batches = Batches(StoredSplit(source, "train", window=WINDOW), fed)
+    whole = one_pass(batches, seed=4, size=60)
+    shares = [one_pass(batches, seed=4, size=60 // world, rank=rank, world=world) for rank in range(world)]
+    for number, batch in enumerate(whole[:-1]):
+        for rank in range(world):
+            np.testing.assert_array_equal(shares[rank][number], batch[rank::world])
+
+
+@pytest.mark.parametrize("window", [WINDOW, 10_000])
+def test_as_many_jets_as_asked_for_are_drawn_with_the_seed(source: JetsFile, window: int) -> None:
+    stored = StoredSplit(source, "train", window=window)
+    drawn = [stored.drawn(400, seed) for seed in (1, 1, 2)]
+    ids = [np.sort(np.concatenate(one_pass(Batches(split, fed), seed=5))) for split in drawn]
+    assert len(drawn[0]) == drawn[0].n_jets == len(np.unique(ids[0])) == 400
+    np.testing.assert_array_equal(ids[1], ids[0])
+    assert not np.array_equal(ids[2], ids[0])
+    chosen = np.random.default_rng(1).permutation(len(stored))[:400]
+    np.testing.assert_array_equal(ids[0], np.sort(source.read("train").ids[chosen]))
+    assert stored.drawn(10_000, 1) is stored
+
+
+@pytest.mark.parametrize("window", [90, 10_000])
+def test_the_views_of_a_jet_stay_together(window: int, tmp_path: Path) -> None:
+    jets = viewed(400)
+    stored = StoredSplit(written(jets, tmp_path), "train", by_view=True, window=window)
+    assert (stored.n_windows > 1) == (window == 90)
+    for split, n in ((stored, len(jets.split("train")) // N_VIEWS), (stored.drawn(100, seed=1), 33)):
+        ids = np.concatenate(
+            one_pass(Batches(split, lambda some: {"ids": some.ids.reshape(-1, N_VIEWS)}), seed=1, size=7)
+        )
+        assert len(ids) == len(split) == n and split.n_jets == N_VIEWS * n
+        np.testing.assert_array_equal(ids, ids[:, :1] + np.arange(N_VIEWS, dtype=np.uint64))
+        assert len(np.unique(ids)) == ids.size
+
+
+def test_views_that_are_scattered_are_found_in_one_window_and_refused_in_several(tmp_path: Path) -> None:
+    jets = viewed(400)
+    scattered = written(jets[np.random.default_rng(1).permutation(len(jets))], tmp_path)
+    assert StoredSplit(scattered, "train", by_view=True).n_jets == len(jets.split("train"))
+    with pytest.raises(DataError, match=r"no jet is here in all 3 views; keep the views of a jet together"):
+        StoredSplit(scattered, "train", by_view=True, window=90)
+
+
+def test_the_mean_weight_is_that_of_the_split(tmp_path: Path) -> None:
+    jets = synthetic_jets(900, width=8)
+    weighted = replace(jets, weights=np.linspace(0.5, 3, len(jets), dtype=np.float32))
+    stored = StoredSplit(written(weighted, tmp_path), "train")
+    assert stored.mean_weight == pytest.approx(weighted.split("train").weights.mean(dtype=np.float64), rel=1e-12)
+
+
+def test_a_class_without_jets_is_named(source: JetsFile, tmp_path: Path) -> None:
+    jets = source.read()
+    keep = jets[(jets.labels != 2) | ~np.isin(jets.ids, jets.split("validation").ids)]
+    with pytest.raises(DataError, match=r"jets\.h5 \(split 'validation'\): class 'W' has no jets"):
+        StoredSplit(written(keep, tmp_path), "validation")
+    with pytest.raises(DataError, match="class '.' has no jets"):
+        StoredSplit(source, "train").drawn(2, seed=1)
