@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -79,12 +79,14 @@ class Scored:
         weights: (n_jets,) float32, not all zero in a class.
         kinematics: each of `VARIABLES`, (n_jets,) float32.
         background: indices of the classes that the background consists of; empty: all but the signal.
+        views: (n_jets,) the view of each jet where hard events are simulated several times, else None.
     """
 
     scores: Scores
     weights: NDArray[np.float32]
     kinematics: Mapping[str, NDArray[np.float32]]
     background: tuple[int, ...] = ()
+    views: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         for label, name in enumerate(self.scores.classes):
@@ -93,6 +95,23 @@ class Scored:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def __getitem__(self, which: NDArray[Any]) -> Scored:
+        """The jets that a boolean mask or an index array selects."""
+        scores = self.scores
+        outputs = {name: values[which] for name, values in scores.outputs.items()}
+        return replace(
+            self,
+            scores=Scores(scores.labels[which], scores.ids[which], scores.classes, outputs),
+            weights=self.weights[which],
+            kinematics={name: values[which] for name, values in self.kinematics.items()},
+            views=None if self.views is None else self.views[which],
+        )
+
+    @property
+    def nominal(self) -> Scored:
+        """The jets of the first view."""
+        return self if self.views is None else self[self.views == 0]
 
     @property
     def taggers(self) -> tuple[str, ...]:
@@ -146,7 +165,13 @@ def score(candidates: Sequence[Candidate], file: JetsFile, background: Sequence[
     columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     outputs = {name: columns[f"outputs of {name}"] for name in sources}
     scores = Scores(columns["labels"], columns["ids"], file.classes, outputs)
-    return Scored(scores, columns["weights"], {name: columns[name] for name in VARIABLES}, labels)
+    return Scored(scores, columns["weights"], {name: columns[name] for name in VARIABLES}, labels, columns.get("views"))
+
+
+def nominal_slices(file: JetsFile) -> Iterator[Jets]:
+    """The test jets of a file, slice by slice, in their first view."""
+    for jets in file.slices(SLICE, "test"):
+        yield jets if jets.views is None else jets[jets.views == 0]
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -175,6 +200,8 @@ def _columns(jets: Jets, sources: Mapping[str, Source]) -> dict[str, NDArray[Any
     """What is kept of a slice of jets, (n_jets, …) each."""
     columns: dict[str, NDArray[Any]] = {name: getattr(jets, name) for name in ("labels", "ids", "weights")}
     columns |= {name: jets.jet(name) for name in VARIABLES}
+    if jets.views is not None:
+        columns["views"] = jets.views
     return columns | {f"outputs of {name}": source(jets) for name, source in sources.items()}
 
 

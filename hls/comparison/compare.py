@@ -59,7 +59,8 @@ def compared(candidates: Sequence[Candidate], jets: Path, config: CompareConfig,
         ConfigError, DataError, InputError, LayoutError, ToolNotFound, ToolFailed: as `compare`.
     """
     file = JetsFile(jets)
-    scored = score(candidates, file, config.background)
+    in_all_views = score(candidates, file, config.background)
+    scored = in_all_views.nominal
     tables, merit = measure(scored, config)
     return Comparison.build(
         versions=installed_versions(PACKAGES),
@@ -70,7 +71,7 @@ def compared(candidates: Sequence[Candidate], jets: Path, config: CompareConfig,
             **tables,
             **layers(candidates, file, len(scored), config),
             **robustness(candidates, file, len(scored), config),
-            **shifts(scored, file, config),
+            **shifts(in_all_views, file, config),
             **hardware(candidates, merit, config.budget),
         },
     )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hls.comparison.comparison import Comparison
-from hls.comparison.drawing import Plot, column, draw_bin_lines, draw_points, headroom, look, marker, plain_column
-from hls.comparison.tables import VARIATION_NAMES
+from hls.comparison.drawing import Plot, Row, column, draw_bin_lines, draw_points, headroom, look, marker, plain_column
+from hls.comparison.tables import is_nominal, variation_name
 from hls.plots import literal
 
 if TYPE_CHECKING:
@@ -30,9 +30,10 @@ def decision_plots(comparison: Comparison) -> Iterator[Plot]:
         if comparison.rows("agreement_bins", signal=signal):
             title = f"Decisions on {signal} that differ"
             yield Plot(f"agreement-{number}", title, (9.4, 3.6), partial(_agreement, comparison, signal))
-        if comparison.rows("robustness", signal=signal):
-            title = f"Shift of the rejection of {signal}"
-            yield Plot(f"robustness-{number}", title, (6.2, 4.0), partial(_robustness, comparison, signal))
+        for table, cause in (("robustness", "varied inputs"), ("views", "other simulations")):
+            if rows := comparison.rows(table, signal=signal):
+                title = f"Shift of the rejection of {signal} by {cause}"
+                yield Plot(f"{table}-{number}", title, (6.2, 4.0), partial(_rejection_shifts, comparison, rows))
         if comparison.rows("bit_flips", signal=signal):
             title = f"Decisions on {signal} changed by a flipped bit"
             yield Plot(f"bit-flips-{number}", title, (4.4, 4.0), partial(_bit_flips, comparison, signal))
@@ -84,14 +85,13 @@ def _agreement(comparison: Comparison, signal: str, figure: Figure) -> None:
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
 
 
-def _robustness(comparison: Comparison, signal: str, figure: Figure) -> None:
+def _rejection_shifts(comparison: Comparison, rows: Sequence[Row], figure: Figure) -> None:
     axis = figure.subplots()
-    rows = comparison.rows("robustness", signal=signal)
-    kinds = list(dict.fromkeys((row["variation"], row["size"]) for row in rows if row["variation"] != "nominal"))
+    kinds = list(dict.fromkeys(variation_name(row) for row in rows if not is_nominal(row)))
     taggers = [name for name in comparison.names if any(row["tagger"] == name for row in rows)]
     for place, tagger in enumerate(taggers):
-        own = {(row["variation"], row["size"]): row["rejection"] for row in rows if row["tagger"] == tagger}
-        nominal = own["nominal", None]["value"]
+        own = {variation_name(row): row["rejection"] for row in rows if row["tagger"] == tagger}
+        (nominal,) = (row["rejection"]["value"] for row in rows if row["tagger"] == tagger and is_nominal(row))
         known = [(y, own[kind]["difference"]) for y, kind in enumerate(kinds) if own.get(kind, {}).get("difference")]
         if not known:
             continue
@@ -100,15 +100,11 @@ def _robustness(comparison: Comparison, signal: str, figure: Figure) -> None:
         style = {"color": look(comparison, tagger)["color"], "marker": marker(comparison, tagger), "markersize": 5}
         axis.errorbar(100 * values, y, xerr=100 * errors, linestyle="", elinewidth=1, label=literal(tagger), **style)
     axis.axvline(0, color="0.4", linewidth=0.8)
-    axis.set_yticks(range(len(kinds)), [_variation(*kind) for kind in kinds])
+    axis.set_yticks(range(len(kinds)), [literal(kind) for kind in kinds])
     axis.tick_params(axis="y", which="minor", left=False, right=False)
     axis.set_ylim(len(kinds) - 0.4, -0.6)
     axis.set_xlabel("Shift of $1/\\varepsilon_B$ (%)")
     axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-
-
-def _variation(kind: str, size: float | None) -> str:
-    return VARIATION_NAMES[kind] if kind == "bit_flip" or size is None else f"{VARIATION_NAMES[kind]} {size:g}"
 
 
 def _bit_flips(comparison: Comparison, signal: str, figure: Figure) -> None:

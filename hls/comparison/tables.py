@@ -19,6 +19,13 @@ VARIATION_NAMES = {
     "smear_angle": "angles smeared",
     "bit_flip": "one input bit flipped",
 }
+VIEW_NAMES = {
+    "nominal": "as they are",
+    "seed": "showered again",
+    "fsr_down": "FSR scale × 1/√2",
+    "fsr_up": "FSR scale × √2",
+    "vincia": "Vincia shower",
+}
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -135,18 +142,37 @@ def layer_table(comparison: Comparison) -> Table:
     return Table(header, tuple(rows))
 
 
-def robustness_table(comparison: Comparison) -> Table:
-    """Rejection under every variation, and what it changes at a threshold that is kept."""
+def robustness_table(comparison: Comparison, table: str) -> Table:
+    """`robustness` or `views`: rejection in every variation, and what it changes at a threshold that is kept."""
     rows = []
-    for row in comparison.tables["robustness"]:
-        size = "" if row["size"] is None or row["variation"] == "bit_flip" else f" {row['size']:g}"
+    for row in comparison.tables[table]:
         shifts = (difference(row["signal_efficiency"]), difference(row["background_efficiency"]))
-        changed = ABSENT if row["variation"] == "nominal" else measured(row["changed"])
-        name = f"{VARIATION_NAMES[row['variation']]}{size}"
-        rows.append((row["tagger"], row["signal"], name, *_both(row["rejection"]), *shifts, changed))
+        changed = ABSENT if is_nominal(row) else measured(row["changed"])
+        rows.append((row["tagger"], row["signal"], variation_name(row), *_both(row["rejection"]), *shifts, changed))
     point = comparison.config["working_point"]
     header = ("Tagger", "Signal", "Jets", f"1/ε_B at {point:g}", "Shift", "Shift of ε_S", "Shift of ε_B", "Changed")
     return Table(header, tuple(rows))
+
+
+def is_nominal(row: Mapping[str, Any]) -> bool:
+    """Whether a row of `robustness` or `views` is of the jets as they are."""
+    return row["signal_efficiency"]["difference"] is None
+
+
+def variation_name(row: Mapping[str, Any]) -> str:
+    """The variation of a row of `robustness` or the view of one of `views`, to be read."""
+    if "view" in row:
+        return view_name(row["view"])
+    size = "" if row["size"] is None or row["variation"] == "bit_flip" else f" {row['size']:g}"
+    return f"{VARIATION_NAMES[row['variation']]}{size}"
+
+
+def view_name(view: str) -> str:
+    """A view to be read; its own name where it is of another's making."""
+    for prefix, kind in (("detector_", "detector"), ("pile_up_", "pile-up")):
+        if view.startswith(prefix):
+            return f"{kind} {view.removeprefix(prefix)}"
+    return VIEW_NAMES.get(view, view)
 
 
 def shift_table(comparison: Comparison) -> Table:
@@ -157,7 +183,7 @@ def shift_table(comparison: Comparison) -> Table:
         cells[row["view"]] = measured(row["distance"])
     views = tuple(next(iter(groups.values()), {}))
     rows = tuple((*key, *(cells.get(view, ABSENT) for view in views)) for key, cells in groups.items())
-    return Table(("Tagger", "Signal", "Class", *views), rows)
+    return Table(("Tagger", "Signal", "Class", *map(view_name, views)), rows)
 
 
 def hardware_table(comparison: Comparison) -> Table:

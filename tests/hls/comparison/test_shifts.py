@@ -10,8 +10,9 @@ import pytest
 
 from hls.compare import Scores
 from hls.comparison import Candidate, Comparison, compare
+from hls.comparison.compare import compared
 from hls.comparison.shifts import shifts
-from hls.comparison.tables import shift_table
+from hls.comparison.tables import robustness_table, shift_table, view_name
 from jets.dataset import Jets, JetsFile, JetsWriter
 from tests.hls.comparison.conftest import QUICK, gaussian
 from tests.synthetic import synthetic_jets
@@ -50,10 +51,36 @@ def test_the_view_that_moves_scores_has_the_distance(viewed: tuple[Path, Path], 
     assert all(0 < distance["value"] < 0.08 for distance in rows.values())
     assert rows["moved", "QCD", "fsr_up"] == rows["steady", "QCD", "fsr_up"]
     table = shift_table(Comparison.load(tmp_path / "out"))
-    assert table.header == ("Tagger", "Signal", "Class", "seed", "fsr_up") and len(table.rows) == 4
-    assert "Shift of the scores by simulation" in (tmp_path / "out/comparison.html").read_text()
+    assert table.header == ("Tagger", "Signal", "Class", "showered again", "FSR scale × √2") and len(table.rows) == 4
+    assert (tmp_path / "out/plots/views-0.svg").exists()
+    assert "Other showers, detectors and pile-up" in (tmp_path / "out/comparison.html").read_text()
     assert (tmp_path / "out/tables/shifts.csv").read_text().count("\n") == 9
 
 
+def test_rejection_moves_with_the_view_that_moves_scores_and_all_else_is_of_the_first(
+    viewed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    jets, scores = viewed
+    candidates = [Candidate(name, scores=scores, model=name) for name in ("steady", "moved")]
+    comparison = compared(candidates, jets, QUICK, tmp_path)
+    rows = {(row["tagger"], row["view"]): row for row in comparison.tables["views"]}
+    assert list(rows) == [(tagger, view) for tagger in ("steady", "moved") for view in NAMES]
+    nominal, seed, moved = (rows["moved", view] for view in NAMES)
+    assert nominal == {**rows["steady", "nominal"], "tagger": "moved"}
+    assert seed["rejection"] == rows["steady", "seed"]["rejection"]
+    worse, same = moved["rejection"]["difference"], seed["rejection"]["difference"]
+    assert worse["value"] < 0 < worse["error"] and abs(same["value"]) < 4 * same["error"]
+    lost = moved["signal_efficiency"]["difference"]
+    assert lost["value"] < -0.3 < -4 * lost["error"] < 0
+    assert moved["changed"]["value"] > 0 < seed["changed"]["value"]
+    n_partons = sum(len(set(block.hard_ids)) for block in JetsFile(jets).slices(split="test"))
+    assert comparison.jets["n_test"] == n_partons
+    (merit, _) = comparison.tables["merit"]
+    assert merit["rejection"]["value"] == pytest.approx(nominal["rejection"]["value"], rel=1e-12)
+    table = robustness_table(comparison, "views")
+    assert [row[2] for row in table.rows] == ["as they are", "showered again", "FSR scale × √2"] * 2
+    assert view_name("detector_cms") == "detector cms" and view_name("pile_up_140") == "pile-up 140"
+
+
 def test_jets_of_one_view_have_no_shifts(jets_file: Path) -> None:
-    assert shifts(gaussian(10, {"a": 0.1}), JetsFile(jets_file), QUICK) == {"shifts": []}
+    assert shifts(gaussian(10, {"a": 0.1}), JetsFile(jets_file), QUICK) == {"views": [], "shifts": []}
