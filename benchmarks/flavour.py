@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from jets.dataset import JetsFile
-from jets.metrics import accuracy, auc, macro_auc
+from jets.metrics import accuracy, auc, auc_of_logits
 from jets.simulate import SimulateConfig, simulate
 from models.registry import architecture
 from models.tagger import Tagger
@@ -57,7 +57,7 @@ def main() -> None:
             how = TrainConfig(epochs=options.epochs)
             tagger = Tagger.load(folder) if done else train(cell, config, file.path, how, folder)
             logits = tagger.predict(test)
-            measures = [accuracy(logits.argmax(axis=1), test.labels), macro_auc(logits, test.labels)]
+            measures = [accuracy(logits.argmax(axis=1), test.labels), auc_of_logits(logits, test.labels)]
             for other in (2, 1):
                 pair = (test.labels == 0) | (test.labels == other)
                 measures.append(auc((logits[:, 0] - logits[:, other])[pair], test.labels[pair] == 0))

@@ -19,7 +19,7 @@ from compress.quantize.exact import ExactBits
 from compress.quantize.front_end import front_end_of
 from jets.dataset import Jets
 from jets.errors import ConfigError, DataError, InputError
-from jets.metrics import Measure, agreement, auc, macro_auc
+from jets.metrics import Measure, agreement, auc_of_logits
 from models.students.recurrent import RecurrentSpec
 from models.tagger import Tagger
 
@@ -98,17 +98,13 @@ def effect(before: Tagger, after: Tagger, jets: Jets) -> ImportEffect:
     first, second = before.predict(jets), after.predict(jets)
     two_classes = before.n_outputs == 1
     decisions = [logits[:, 0] > 0 if two_classes else logits.argmax(axis=1) for logits in (first, second)]
-    areas = [
-        auc(logits[:, 0], jets.labels == 1) if two_classes else macro_auc(logits, jets.labels)
-        for logits in (first, second)
-    ]
     return ImportEffect(
         n_jets=len(jets),
         n_equal=int(np.count_nonzero((first == second).all(axis=1))),
         max_abs_difference=float(np.abs(first.astype(np.float64) - second).max()),
         agreement=agreement(*decisions),
-        before=areas[0],
-        after=areas[1],
+        before=auc_of_logits(first, jets.labels),
+        after=auc_of_logits(second, jets.labels),
     )
 
 

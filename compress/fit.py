@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from compress.objective import Objective
 from compress.quantize.budget import INTERVAL
 from jets.errors import ConfigError
-from jets.metrics import Measure, auc, macro_auc
+from jets.metrics import auc_of_logits
 from models.curves import write_curves
 from models.keras_graph import HGQ2_BITS
 
@@ -189,7 +189,7 @@ def validate(model: Any, validation: Split, objective: Objective) -> tuple[float
     loss = float(np.mean(keras.ops.convert_to_numpy(per_jet)))
     if not np.isfinite(loss):
         return loss, np.nan, np.nan
-    area = area_of(objective.logits(outputs), validation.labels)
+    area = auc_of_logits(objective.logits(outputs), validation.labels)
     return loss, area.value, area.error
 
 
@@ -197,11 +197,6 @@ def predict(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     """What the model gives, (n_jets, n_outputs) float32."""
     logits: NDArray[np.float32] = model.predict(inputs, batch_size=PREDICT_BATCH, verbose=0)
     return logits
-
-
-def area_of(logits: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> Measure:
-    """Area under the ROC of logits (n_jets, n_outputs), macro-averaged for more than one output."""
-    return auc(logits[:, 0], labels == 1) if logits.shape[1] == 1 else macro_auc(logits, labels)
 
 
 def best_epoch(rows: Sequence[Epoch], target: int | None = None) -> Epoch:

@@ -22,7 +22,7 @@ from hls.paired import (
 from jets.errors import DataError, LayoutError
 from jets.files import existing_file
 from jets.hdf5 import HDF5Writer
-from jets.metrics import Measure, accuracy, agreement, auc, background_rejection, macro_auc
+from jets.metrics import Measure, accuracy, agreement, auc, background_rejection, discriminants, macro_auc
 
 LAYOUT = "tagware-scores-1"
 SIGNAL_EFFICIENCIES = (0.3, 0.5, 0.8)
@@ -145,13 +145,8 @@ class Scores:
         return chosen.astype(np.int16)
 
     def discriminants(self, model: str) -> Floats:
-        """ln(p / (1 - p)) of every class, (n_jets, n_classes), which orders jets as p does but does not saturate."""
-        values = self.outputs[model].astype(np.float64)
-        if values.shape[1] == 1:
-            return np.concatenate([-values, values], axis=1)
-        others = [np.logaddexp.reduce(np.delete(values, index, axis=1), axis=1) for index in range(values.shape[1])]
-        discriminants: Floats = values - np.stack(others, axis=1)
-        return discriminants
+        """Those of a model's logits, (n_jets, n_classes)."""
+        return discriminants(self.outputs[model])
 
     @property
     def signal_classes(self) -> tuple[int, ...]:

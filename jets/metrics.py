@@ -104,6 +104,30 @@ def macro_auc(scores: ArrayLike, labels: ArrayLike) -> Measure:
     return Measure(float(np.mean(areas)), float(error))
 
 
+def discriminants(logits: ArrayLike) -> Array:
+    """ln(p / (1 - p)) of every class, (n_jets, n_classes) float64, of logits (n_jets, n_outputs).
+
+    It orders jets as p does, which a logit alone does not: all those of a jet may be shifted together. Unlike p it does
+    not saturate. One logit is that of the second class of two.
+    """
+    values = np.asarray(logits, np.float64)
+    if values.shape[1] == 1:
+        return np.concatenate([-values, values], axis=1)
+    others = [np.logaddexp.reduce(np.delete(values, index, axis=1), axis=1) for index in range(values.shape[1])]
+    of_classes: Array = values - np.stack(others, axis=1)
+    return of_classes
+
+
+def auc_of_logits(logits: ArrayLike, labels: ArrayLike) -> Measure:
+    """The area under the ROC of a tagger's logits (n_jets, n_outputs), the mean over classes for more than two.
+
+    Raises:
+        DataError: see `auc` and `macro_auc`.
+    """
+    of_classes = discriminants(logits)
+    return auc(of_classes[:, 1], labels) if of_classes.shape[1] == 2 else macro_auc(of_classes, labels)
+
+
 def accuracy(predicted: ArrayLike, labels: ArrayLike) -> Measure:
     """The fraction of jets whose predicted class (n_jets,) is the true one, with its binomial error."""
     return agreement(predicted, labels)

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from jets.metrics import auc, macro_auc
+from jets.metrics import auc_of_logits
 
 Batch = dict[str, Tensor]
 NOT_INPUTS = ("labels", "weights")
@@ -55,8 +55,7 @@ class Classification(Objective):
 
     def measures(self, observed: Mapping[str, Tensor]) -> dict[str, float]:
         """The AUC with its error, the mean over classes for more than two."""
-        logits, labels = observed["logits"].numpy(), observed["labels"].numpy()
-        area = auc(logits[:, 0], labels) if logits.shape[1] == 1 else macro_auc(logits, labels)
+        area = auc_of_logits(observed["logits"].numpy(), observed["labels"].numpy())
         return {"validation_auc": area.value, "validation_auc_error": area.error}
 
     def backbone(self) -> list[nn.Parameter]:

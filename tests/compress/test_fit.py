@@ -9,9 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from compress.fit import Epoch, Phase, Split, area_of, best_epoch, fit, predict
+from compress.fit import Epoch, Phase, Split, best_epoch, fit, predict
 from compress.objective import LossConfig, Objective, pack
 from jets.errors import ConfigError
+from jets.metrics import auc_of_logits
 
 CONTROL = LossConfig(logits="cross_entropy")
 PHASE = Phase("float", epochs=4, learning_rate=0.1, batch_size=32, patience=4, seed=1)
@@ -43,7 +44,7 @@ def test_it_learns(tmp_path: Path) -> None:
     model, rows = train(PHASE, tmp_path / "curves.csv")
     assert len(rows) == 4
     assert rows[-1].train_loss < 0.6 * rows[0].train_loss
-    assert area_of(predict(model, VALIDATION.inputs), VALIDATION.labels).value > 0.9
+    assert auc_of_logits(predict(model, VALIDATION.inputs), VALIDATION.labels).value > 0.9
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: Path) -> None:
@@ -64,7 +65,8 @@ def test_the_weights_of_the_best_epoch_are_kept_and_patience_ends_the_phase(tmp_
     model, rows = train(wild, tmp_path / "curves.csv")
     best = best_epoch(rows)
     assert len(rows) == best.epoch + 3 < 12
-    assert area_of(predict(model, VALIDATION.inputs), VALIDATION.labels).value == pytest.approx(best.validation_auc)
+    area = auc_of_logits(predict(model, VALIDATION.inputs), VALIDATION.labels)
+    assert area.value == pytest.approx(best.validation_auc)
 
 
 def test_with_a_budget_the_best_epoch_is_one_within_it() -> None:

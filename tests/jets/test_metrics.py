@@ -13,6 +13,7 @@ from jets.metrics import (
     accuracy,
     agreement,
     auc,
+    auc_of_logits,
     background_rejection,
     calibration_error,
     cut_at,
@@ -106,6 +107,16 @@ def test_macro_auc_is_the_mean_of_one_against_all_and_its_error_that_of_a_bootst
     assert measure.value == pytest.approx(np.mean([auc(scores[:, k], labels == k).value for k in range(5)]))
     assert measure.error == pytest.approx(bootstrap_spread(macro_auc, scores, labels), rel=0.15)
     assert_within(macro_auc(*five_classes(100_000)), norm.cdf(1 / np.sqrt(2)))
+
+
+def test_the_auc_of_logits_does_not_depend_on_what_all_logits_of_a_jet_share() -> None:
+    logits, labels = five_classes(2000)
+    shifted = logits + np.random.default_rng(1).normal(scale=3, size=(2000, 1))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert auc_of_logits(shifted, labels).value == pytest.approx(macro_auc(probabilities, labels).value)
+    assert macro_auc(shifted, labels).value < macro_auc(logits, labels).value - 0.1
+    scores, truth = gaussians(2000, 1.0)
+    assert auc_of_logits(scores[:, None], truth) == auc(scores, truth)
 
 
 def test_macro_auc_of_two_mirrored_classes_is_the_auc() -> None:
