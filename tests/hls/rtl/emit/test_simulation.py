@@ -159,7 +159,7 @@ def test_cells_that_are_compiled_once_equal_the_interpreter_and_one_wrong_consta
         ("rtl/tagware_sequencer.vhd", "else STEPS - 1;", "else (STEPS - 1) / 2;"),
         ("rtl/tagware_sequencer.vhd", "taken(slot) <= accept", "taken(slot) <= '0'"),
         ("rtl/tagger_recurrence1_cell.vhd", "CYCLES => 2)", "CYCLES => 3)"),
-        ("rtl/tagger_recurrence1_cell.vhd", "states_before when entry_first = '1' else states", "states"),
+        ("rtl/tagger_recurrence1_cell.vhd", "states_before when STEPS = 1 or entry_first = '1' else states", "states"),
         ("rtl/tagger_pipeline0.vhd", "CYCLES => 1", "CYCLES => 0"),
     ],
 )
@@ -169,6 +169,14 @@ def test_one_wrong_cycle_is_seen(path: str, before: str, after: str, tmp_path: P
     design = emit(circuit, "tagger", config)
     assert run(design, circuit, tmp_path / "right").agrees
     assert not run(edited(design, path, before, after), circuit, tmp_path / "wrong").agrees
+
+
+@pytest.mark.parametrize(("cells", "agrees"), [(1, False), (3, True)])
+def test_a_cell_of_one_step_has_no_choice_of_its_state(cells: int, agrees: bool, tmp_path: Path) -> None:
+    circuit = tagger()
+    design = emit(circuit, "tagger", RtlConfig("vhdl", cells=cells))
+    never_first = edited(design, "rtl/tagger_recurrence1_cell.vhd", "entry_first <= at_entry(1)", "entry_first <= '0'")
+    assert run(never_first, circuit, tmp_path / "run").agrees == agrees
 
 
 def test_a_layer_whose_type_is_unsigned_equals_the_interpreter(tmp_path: Path) -> None:
