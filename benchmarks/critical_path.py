@@ -1,22 +1,28 @@
 """The longest path of a recurrent student's RTL, and what its stages make of the latency.
 
     python benchmarks/critical_path.py STUDENT_FOLDER OUT --stages 1 3 4
+    python benchmarks/critical_path.py STUDENT_FOLDER OUT --cells 20
 
 For each number of stages of the cell (0: as many as the clock asks for) the design is emitted and mapped by Yosys,
-minutes each. Printed as a table: cycles, LUT, the estimated clock, and the latency at the clock asked for or at the
-estimated one where that is slower; then the longest path, cell by cell. With one stage it is that of a whole step.
+minutes each. Printed as a table: cycles, resources, the estimated clock, and the latency at the clock asked for or at
+the estimated one where that is slower; then the longest path, cell by cell. With one stage it is that of a whole step.
+With as many cells as steps the design is unrolled. With --flat it is mapped as one module, not block by block.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
+from dataclasses import replace
 from pathlib import Path
 
-from flow.hardware import emit_rtl, synthesize_rtl
+from flow.hardware import emit_rtl
 from hls.project import HlsConfig
 from hls.rtl.config import RtlConfig
-from hls.synth import SynthConfig
+from hls.synth import SynthConfig, synthesize
 from hls.synth.timing import Timing
+
+COLUMNS = ("stages", "cycles", "a jet every", "LUT", "FF", "DSP", "block RAM", "MHz", "ns")
 
 
 def row(stages: int, options: argparse.Namespace) -> tuple[str, Timing]:
@@ -24,12 +30,16 @@ def row(stages: int, options: argparse.Namespace) -> tuple[str, Timing]:
     out = options.out / f"cells_{options.cells}_stages_{stages}"
     rtl = RtlConfig(cells=options.cells, cell_stages=stages or None)
     design = emit_rtl(options.student, HlsConfig(clock_ns=options.clock_ns), rtl, out / "rtl")
-    (mapped,) = synthesize_rtl(out / "rtl", SynthConfig(), out / "synthesis").mapped
+    if options.flat:
+        design = replace(design, units=())
+    (mapped,) = synthesize(design, SynthConfig(), out / ("flat" if options.flat else "synthesis")).mapped
     assert mapped.timing is not None
     period = max(design.clock_ns, 1000 / mapped.timing.fmax_mhz)
-    numbers = (stages or "auto", design.latency_cycles, design.interval_cycles, mapped.resources.lut)
-    clock = f"{mapped.timing.fmax_mhz:.0f} | {design.latency_cycles * period:.0f}"
-    return "| " + " | ".join(map(str, numbers)) + f" | {mapped.resources.dsp} | {clock} |", mapped.timing
+    found = mapped.resources
+    cycles = (stages or "auto", design.latency_cycles, design.interval_cycles)
+    clock = (f"{mapped.timing.fmax_mhz:.0f}", f"{design.latency_cycles * period:.0f}")
+    numbers = (*cycles, found.lut, found.ff, found.dsp, found.bram18, *clock)
+    return f"| {' | '.join(map(str, numbers))} |", mapped.timing
 
 
 def show(timing: Timing) -> None:
@@ -48,14 +58,18 @@ def main() -> None:
     parser.add_argument("--stages", type=int, nargs="+", default=[0])
     parser.add_argument("--cells", type=int, default=1)
     parser.add_argument("--clock-ns", type=float, default=5.0)
+    parser.add_argument("--flat", action="store_true")
     options = parser.parse_args()
     found = [row(stages, options) for stages in options.stages]
-    print("| stages | cycles | interval | LUT | DSP | MHz | ns |\n|---|---:|---:|---:|---:|---:|---:|")
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for line, _ in found:
         print(line)
     for stages, (_, timing) in zip(options.stages, found, strict=True):
         print(f"stages {stages}: {timing.period_ns:.2f} ns in {timing.unit}")
         show(timing)
+    for name, who in (("this process", resource.RUSAGE_SELF), ("Yosys", resource.RUSAGE_CHILDREN)):
+        used = resource.getrusage(who)
+        print(f"{name}: {used.ru_utime + used.ru_stime:.0f} processor seconds, {used.ru_maxrss / 2**20:.1f} GB at most")
 
 
 if __name__ == "__main__":
