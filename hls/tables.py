@@ -293,20 +293,25 @@ def _sentences(report: Report) -> list[str]:
 
 
 def update_readme(readme: Path, report: Report) -> bool:
-    """Replace what stands between the report markers of a README; True when that changed it.
+    """Write the table of a report into a README, as `replace_table` does."""
+    return replace_table(readme, markdown_table(report))
+
+
+def replace_table(page: Path, table: str) -> bool:
+    """Replace what stands between the report markers of a page; True when that changed it.
 
     Raises:
         InputError: no such file.
         LayoutError: the markers are missing, doubled or in the wrong order.
     """
-    text = existing_file(readme, "README").read_text()
+    text = existing_file(page, "page").read_text()
     begin, end = text.find(README_BEGIN), text.find(README_END)
     if min(begin, end) < 0 or end < begin or text.count(README_BEGIN) != 1 or text.count(README_END) != 1:
         remedy = f"put the lines {README_BEGIN} and {README_END} where the table belongs"
-        raise LayoutError("does not have the two report markers once each, in order", readme, remedy)
-    new = f"{text[: begin + len(README_BEGIN)]}\n\n{markdown_table(report)}\n{text[end:]}"
+        raise LayoutError("does not have the two report markers once each, in order", page, remedy)
+    new = f"{text[: begin + len(README_BEGIN)]}\n\n{table}\n{text[end:]}"
     if new == text:
         return False
-    with replacing(readme) as temporary:
+    with replacing(page) as temporary:
         temporary.write_text(new)
     return True

@@ -253,7 +253,7 @@ def test_a_readme_without_its_markers_is_left_alone(top_report: Report, tmp_path
     with pytest.raises(LayoutError, match=r"README\.md: does not have the two report markers"):
         update_readme(tmp_path / "README.md", top_report)
     assert (tmp_path / "README.md").read_text() == text
-    with pytest.raises(InputError, match="no such README"):
+    with pytest.raises(InputError, match="no such page"):
         update_readme(tmp_path / "none.md", top_report)
 
 
