@@ -40,7 +40,8 @@ def chosen_types(report: Report) -> dict[tuple[str, str], str]:
 
 def learns_bits(project: Path) -> bool:
     """Whether training decides types, which another processor may round to others."""
-    return ProjectFolder.load(project).config.compress.exact.learn
+    compress = ProjectFolder.load(project).config.compress
+    return compress.exact.learn or compress.front_end == "hgq2"
 
 
 @pytest.mark.long
