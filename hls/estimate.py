@@ -124,7 +124,7 @@ def ebops(graph: Any) -> float:
 def layer_estimates(graph: Any) -> list[LayerEstimate]:
     """The estimate of each layer that multiplies."""
     clock_ns = float(graph.config.get_config_value("ClockPeriod"))
-    kinds = {"Dense": _dense, "PointwiseConv1D": _pointwise, "MaskedMean": _masked_mean}
+    kinds = {"Dense": _dense, "PointwiseConv1D": _pointwise, "MaskedMean": _masked_mean, "Einsum": _einsum}
     kinds |= {"GRU": _recurrent, "LSTM": _recurrent, "ExactGRU": _exact, "ExactLSTM": _exact}
     return [kinds[node.class_name](node, clock_ns) for node in graph.get_layers() if node.class_name in kinds]
 
@@ -156,9 +156,12 @@ def recurrent_step_cycles(kind: str, n_terms: int, reuse_factor: int, clock_ns: 
     return reuse_factor + tree_cycles(n_terms, clock_ns) + GATE_CYCLES[kind]
 
 
-def _input_widths(node: Any) -> NDArray[np.int64]:
-    """Bits of every number that a node reads, in its shape: one type for all, or what HGQ2's quantizer gives each."""
-    source, value = node.get_input_node(), node.get_input_variable()
+def _input_widths(node: Any, tensor: str | None = None) -> NDArray[np.int64]:
+    """Bits of every number that a node reads of a tensor, its first one by default, in its shape.
+
+    It is one type for all, or what HGQ2's quantizer gives each.
+    """
+    source, value = node.get_input_node(tensor), node.get_input_variable(tensor)
     if source.class_name == "FixedPointQuantizer":
         return np.asarray(np.broadcast_to(source.mask_kbi[1], (1, *value.shape))[0], np.int64)
     if source.class_name == "Transpose":
@@ -222,6 +225,18 @@ def _pointwise(node: Any, clock_ns: float) -> LayerEstimate:
     total, in_luts = _in_luts(node, dsp)
     latency = 1 + tree_cycles(int(node.get_attr("n_chan")) + 1, clock_ns)
     return LayerEstimate(node.name, total, rows * count, rows * dsp, in_luts, latency, 1)
+
+
+def _einsum(node: Any, clock_ns: float) -> LayerEstimate:
+    """Products of two tensors of values, each with a multiplier of its own."""
+    widths = [
+        _input_widths(node, tensor).reshape(node.get_attr(f"inp{k}_shape")) for k, tensor in enumerate(node.inputs)
+    ]
+    total = float(np.einsum(node.get_attr("equation"), *widths).sum())
+    n_terms = int(node.get_attr("n_contract"))
+    count = n_terms * math.prod(int(node.get_attr(name)) for name in ("n_inplace", "n_free0", "n_free1"))
+    dsp = count * multiplier_dsps(*(_fixed(node.get_input_variable(tensor).type).width for tensor in node.inputs))
+    return LayerEstimate(node.name, total, count, dsp, 0.0 if dsp else total, 1 + tree_cycles(n_terms, clock_ns), 1)
 
 
 def _masked_mean(node: Any, clock_ns: float) -> LayerEstimate:

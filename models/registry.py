@@ -254,6 +254,14 @@ def _particle_student() -> Architecture:
     return Architecture("particle_student", "keras", ParticleSpec, build_float, *fed)
 
 
+def _attention_student() -> Architecture:
+    from models.students import inputs
+    from models.students.feed_forward import AttentionSpec, build_float
+
+    fed = (inputs.particle_inputs, inputs.fit_particle_scaling)
+    return Architecture("attention_student", "keras", AttentionSpec, build_float, *fed)
+
+
 def _sequence_inputs(jets: Jets, config: Any, scaling: PowerOfTwoScaling | None) -> dict[str, NDArray[Any]]:
     from models.sequence import sequence_inputs
 
@@ -279,5 +287,6 @@ _ARCHITECTURES: Mapping[str, Callable[[], Architecture]] = {
     "recurrent_student": _recurrent_student,
     "mlp_student": _mlp_student,
     "particle_student": _particle_student,
+    "attention_student": _attention_student,
 }
 ARCHITECTURE_NAMES = tuple(_ARCHITECTURES)

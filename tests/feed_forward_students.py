@@ -9,13 +9,14 @@ import numpy as np
 from compress.quantize import hgq2
 from compress.quantize.hgq2 import HgqBits
 from compress.quantize.qkeras import Bits, build_quantized
-from models.students.feed_forward import FeedForwardSpec, MlpSpec, ParticleSpec
+from models.students.feed_forward import AttentionSpec, FeedForwardSpec, MlpSpec, ParticleSpec
 
 SPECS: dict[str, FeedForwardSpec] = {
     "mlp": MlpSpec(dense=(6, 4)),
     "deep_sets": ParticleSpec("deep_sets", n_constituents=5, features=3, particle=(4, 3), dense=(4,)),
     "mlp_mixer": ParticleSpec("mlp_mixer", n_constituents=5, features=3, particle=(4, 3), dense=()),
     "jedi_linear": ParticleSpec("jedi_linear", n_constituents=5, features=3, particle=(4, 3), dense=()),
+    "linear_attention": AttentionSpec(n_constituents=5, width=4, projections=3, hidden=3, dense=()),
 }
 """Five particles: a number that is no power of two."""
 

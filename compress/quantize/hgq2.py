@@ -19,7 +19,8 @@ from compress.quantize.cost import enclosed_bits
 from compress.quantize.qkeras import UNSIGNED, FixedPoint, check_width
 from jets.errors import ConfigError, DataError
 from models.keras_graph import sources_of
-from models.students.feed_forward import FeedForwardSpec, MlpSpec, ParticleSpec, Parts, network
+from models.students.feed_forward import FeedForwardSpec, Parts, network
+from models.students.recurrent import RecurrentSpec
 from models.students.student import StudentSpec
 
 FINEST = 32
@@ -39,6 +40,7 @@ class HgqBits:
         bias: their biases.
         activations: what the ReLU layers hand on (unsigned).
         mean: of particles (unsigned).
+        attention: queries, keys, values, and what particles gather of them.
         output: the logits, whose type is not learnt.
         ebops: the most effective bit operations that the student may have; None keeps `ebops_weight` as it is.
         ebops_weight: loss of one effective bit operation, where the way to `ebops` starts.
@@ -53,6 +55,7 @@ class HgqBits:
     bias: FixedPoint = (8, 1)
     activations: FixedPoint = (8, 3)
     mean: FixedPoint = (10, 3)
+    attention: FixedPoint = (10, 4)
     output: FixedPoint = (16, 6)
     ebops: int | None = None
     ebops_weight: float = 1e-7
@@ -68,7 +71,7 @@ class HgqBits:
 
     def check_for(self, spec: StudentSpec) -> None:
         """Raise ConfigError when a student of this shape cannot be made of these layers."""
-        if not isinstance(spec, MlpSpec | ParticleSpec):
+        if isinstance(spec, RecurrentSpec):
             what = "HGQ2 has no recurrent layers that become firmware here"
             raise ConfigError(what, None, "use front_end: qkeras, or student: {arithmetic: exact}")
 
@@ -152,20 +155,32 @@ def cost(model: Any) -> Any:
 
 
 def _total(model: Any, ops: Any, lanes: Callable[[Any], Any], constants: Callable[[Any], Any]) -> Any:
-    """Sum of widths of inputs (rows, n_in) times widths of weights (n_in, n_out); `ops` is numpy or `keras.ops`."""
+    """Sum of the products of widths of all that is multiplied; `ops` is numpy or `keras.ops`.
+
+    That is inputs (rows, n_in) and weights (n_in, n_out), or the two inputs of a HeadProduct.
+    """
     total = 0.0
     for layer in model.layers:
         if hasattr(layer, "constants"):
-            widths = _carried(model, model.get_layer(sources_of(layer)[0]), ops, lanes)
+            (widths,) = _incoming(model, layer, ops, lanes)
             total = total + ops.sum(widths * ops.sum(constants(layer), axis=1))
+        elif hasattr(layer, "equation"):
+            pair = _incoming(model, layer, ops, lanes)
+            apart = (ops.reshape(widths, (1, *layer.apart(widths.shape))) for widths in pair)
+            total = total + ops.sum(ops.einsum(layer.equation, *apart))
     return total
+
+
+def _incoming(model: Any, layer: Any, ops: Any, lanes: Callable[[Any], Any]) -> list[Any]:
+    """The widths of each input of a layer, in its shape."""
+    return [_carried(model, model.get_layer(name), ops, lanes) for name in sources_of(layer)]
 
 
 def _carried(model: Any, layer: Any, ops: Any, lanes: Callable[[Any], Any]) -> Any:
     """The width of every number that a layer gives, in the shape of its output, from the cast that made them."""
     if hasattr(layer, "lanes"):
         return ops.broadcast_to(lanes(layer), layer.output.shape[1:])
-    widths = _carried(model, model.get_layer(sources_of(layer)[0]), ops, lanes)
+    widths = _incoming(model, layer, ops, lanes)[0]
     kind = type(layer).__name__
     return widths[..., :-1] if kind == "Unmasked" else ops.transpose(widths) if kind == "Permute" else widths
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jets.errors import ConfigError, DataError
-from models.students.feed_forward import Parts, network
+from models.students.feed_forward import AttentionSpec, Parts, network
 from models.students.recurrent import RecurrentSpec
 from models.students.student import StudentSpec
 from models.tagger import restore_recurrent_name
@@ -77,6 +77,8 @@ class Bits:
         """Raise ConfigError when a student of this shape cannot have these types."""
         if spec.arithmetic != "qkeras":
             raise ConfigError("these are the bits of arithmetic: qkeras", None, "give compress: {exact: …} instead")
+        if isinstance(spec, AttentionSpec):
+            raise ConfigError("students of linear attention are made of HGQ2's layers", None, "use front_end: hgq2")
         if isinstance(spec, RecurrentSpec) and spec.cell == "lstm" and self.state[1] < 2:
             what = f"state: an LSTM's cell state leaves [-1, 1), {self.state[1]} integer bits are too few"
             raise ConfigError(what, None, "e.g. bits: {state: [12, 4]}")

@@ -117,3 +117,16 @@ class UnmaskedHandler(KerasV3LayerHandler):  # type: ignore[misc]
         n_in = int(in_tensors[0].shape[-1])
         shape = {"n_in": n_in, "n_out": n_in - 1, "data_format": "channels_last"}
         return ({**self.default_config, "class_name": "Dense", **shape, **weights_of(planned(layer))},)
+
+
+class HeadProductHandler(KerasV3LayerHandler):  # type: ignore[misc]
+    """HeadProduct becomes Einsum, for which a row of heads is an axis of heads and one of their widths."""
+
+    handles = ("HeadProduct",)
+
+    def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+        """One Einsum of a jet."""
+        shapes = {f"inp{k}_shape": layer.apart(tensor.shape[1:]) for k, tensor in enumerate(in_tensors)}
+        shapes["out_shape"] = out_tensors[0].shape[1:]
+        equation = layer.equation.replace("n", "")
+        return ({**self.default_config, "class_name": planned(layer).kind, "equation": equation, **shapes},)

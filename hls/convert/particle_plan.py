@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,7 @@ from models.students.feed_forward import shift
 MASKING = ("Masked", "MaskedMean")
 """What reads values, and constituents for their mask."""
 
-JOINS = ("Add", *MASKING)
+JOINS = ("Add", "HeadProduct", *MASKING)
 """What reads two layers, any other one."""
 
 SELECTED = FixedType(2, 2)
@@ -36,9 +37,9 @@ def check_particles(input_: Any, layers: Sequence[Any]) -> None:
 
 
 def check_shares_nothing(layer: Any, config: HlsConfig) -> None:
-    """Raise InputError where a dense layer of particles is asked to share its multipliers."""
+    """Raise InputError where a layer of particles is asked to share its multipliers."""
     strategy, reuse_factor = config.of_layer(layer.name)
-    if len(layer.input.shape) > 2 and (strategy, reuse_factor) != ("Latency", 1):
+    if len(layer.output.shape) > 2 and (strategy, reuse_factor) != ("Latency", 1):
         what = f"shares multipliers (strategy {strategy}, reuse_factor {reuse_factor}), which particles do not"
         remedy = f"give hls: layers: {layer.name}: {{strategy: Latency, reuse_factor: 1}}"
         raise refuse(layer, what, remedy)
@@ -86,3 +87,15 @@ def add(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> L
     total = exact_sum(value.fraction_bits, 2 * value.magnitude)
     bits = significant_bits(2 * value.magnitude, value.fraction_bits)
     return LayerPlan(layer.name, "Merge", {"result": total}, compare_with=layer.name, float_bits=bits)
+
+
+def head_product(layer: Any, value: FixedType | None, after: Any, config: HlsConfig) -> LayerPlan:
+    """The plan of a HeadProduct of two tensors whose types `value` holds."""
+    assert value is not None
+    check_shares_nothing(layer, config)
+    sizes = layer.sizes([part.shape for part in layer.input])
+    summed = set(sizes) - set(layer.equation.split("->")[1])
+    largest = math.prod(sizes[axis] for axis in summed) * value.magnitude**2
+    total = exact_sum(2 * value.fraction_bits, largest)
+    bits = significant_bits(largest, 2 * value.fraction_bits)
+    return LayerPlan(layer.name, "Einsum", {"accum": total, "result": total}, compare_with=layer.name, float_bits=bits)

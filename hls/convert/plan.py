@@ -17,6 +17,7 @@ from hls.convert.particle_plan import (
     carried,
     check_particles,
     check_shares_nothing,
+    head_product,
     masked_mean,
     unmasked,
 )
@@ -246,6 +247,7 @@ _PLANS = {
     "ExactDense": exact_dense,
     "ExactGRU": exact_gru,
     "ExactLSTM": exact_lstm,
+    "HeadProduct": head_product,
     "HeterogeneousCast": heterogeneous_cast,
     "HeterogeneousDense": heterogeneous_dense,
 }

@@ -1,4 +1,4 @@
-"""Feed-forward students from one spec each: an MLP of high-level features, and particles that meet their mean.
+"""Feed-forward students from one spec each: an MLP of high-level features, and particles that meet one another.
 
 The network is written once, `network`; the `Parts` it is made of are float Keras layers here and those of a
 quantization front end in `compress.quantize`.
@@ -6,7 +6,7 @@ quantization front end in `compress.quantize`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -15,8 +15,11 @@ from jets.features import CONSTITUENT_FEATURES
 from jets.high_level import HIGH_LEVEL_FEATURES
 from models.students.recurrent import MAX_WIDTH
 
-KINDS = ("mlp", "deep_sets", "jedi_linear", "mlp_mixer")
+PARTICLE_KINDS = ("deep_sets", "jedi_linear", "mlp_mixer")
 MAX_CONSTITUENTS = 128
+MAX_BLOCKS = 8
+ATTENTION_LAYERS = ("project", "query", "key", "value", "scores", "attend", "join", "hidden", "feed_forward")
+"""The layers of a block that multiply."""
 
 
 @dataclass(frozen=True)
@@ -44,47 +47,31 @@ class MlpSpec:
 
 
 @dataclass(frozen=True)
-class ParticleSpec:
-    """DeepSets (arXiv:1703.06114), or one whose particles meet: JEDI-linear (arXiv:2508.15468), MLP-Mixer (2105.01601).
-
-    Equations in docs/students.md.
+class ConstituentSpec:
+    """What students of particles have in common.
 
     Attributes:
-        kind: "deep_sets", "jedi_linear" whose particles meet their mean, or "mlp_mixer" whose particles meet mixtures
-            of all, one for each place.
         n_constituents: particles of a jet, in falling pT; fewer are padded and masked.
         features: of a particle, 3, 6 or 16 (`jets.features.CONSTITUENT_FEATURES`).
-        particle: widths of the ReLU layers of each particle; where particles meet all but the first see the others.
         dense: widths of the ReLU layers between the mean over particles and the output.
 
     Raises:
-        ConfigError: an unknown kind or number of features, more particles than `MAX_CONSTITUENTS`, no layer of
-            particles (two where they meet), or a width that is not between 1 and `MAX_WIDTH`.
+        ConfigError: an unknown number of features, more particles than `MAX_CONSTITUENTS`, or a width that is not
+            between 1 and `MAX_WIDTH`.
     """
 
-    kind: Literal["deep_sets", "jedi_linear", "mlp_mixer"] = "deep_sets"
+    kind: str
     n_constituents: int = 16
     features: int = 6
-    particle: tuple[int, ...] = (32, 32)
     dense: tuple[int, ...] = (32,)
     arithmetic: ClassVar[str] = "qkeras"
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS[1:]:
-            raise ConfigError(f"unknown kind {self.kind!r}", None, f"use one of {', '.join(KINDS[1:])}")
         if self.features not in CONSTITUENT_FEATURES:
             known = ", ".join(map(str, CONSTITUENT_FEATURES))
             raise ConfigError(f"features must be one of {known}, not {self.features}", None, "correct it")
-        if not 1 <= self.n_constituents <= MAX_CONSTITUENTS:
-            what = f"n_constituents must be between 1 and {MAX_CONSTITUENTS}, not {self.n_constituents}"
-            raise ConfigError(what, None, "correct it")
-        _check_widths("particle", self.particle, at_least=1 + self.exchanges)
+        _check_size("n_constituents", self.n_constituents, MAX_CONSTITUENTS)
         _check_widths("dense", self.dense, at_least=0)
-
-    @property
-    def exchanges(self) -> bool:
-        """Whether particles see each other."""
-        return self.kind != "deep_sets"
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -92,7 +79,77 @@ class ParticleSpec:
         return (self.n_constituents, self.features + 1)
 
 
-FeedForwardSpec = MlpSpec | ParticleSpec
+@dataclass(frozen=True)
+class ParticleSpec(ConstituentSpec):
+    """DeepSets (arXiv:1703.06114), or one whose particles meet: JEDI-linear (arXiv:2508.15468), MLP-Mixer (2105.01601).
+
+    Equations in docs/students.md.
+
+    Attributes:
+        kind: "deep_sets", "jedi_linear" whose particles meet their mean, or "mlp_mixer" whose particles meet mixtures
+            of all, one for each place.
+        particle: widths of the ReLU layers of each particle; where particles meet all but the first see the others.
+
+    Raises:
+        ConfigError: an unknown kind, no layer of particles (two where they meet), or as of `ConstituentSpec`.
+    """
+
+    kind: Literal["deep_sets", "jedi_linear", "mlp_mixer"] = "deep_sets"
+    particle: tuple[int, ...] = (32, 32)
+
+    def __post_init__(self) -> None:
+        if self.kind not in PARTICLE_KINDS:
+            raise ConfigError(f"unknown kind {self.kind!r}", None, f"use one of {', '.join(PARTICLE_KINDS)}")
+        super().__post_init__()
+        _check_widths("particle", self.particle, at_least=1 + self.exchanges)
+
+    @property
+    def exchanges(self) -> bool:
+        """Whether particles see each other."""
+        return self.kind != "deep_sets"
+
+
+@dataclass(frozen=True)
+class AttentionSpec(ConstituentSpec):
+    """A transformer whose attention is linear in the number of particles: Linformer (arXiv:2006.04768) with ReLU.
+
+    Equations in docs/students.md.
+
+    Attributes:
+        width: of a particle in every block.
+        blocks: attention and feed-forward layers, one after another.
+        heads: of the attention; each has an equal share of the width.
+        projections: mixtures of particles that stand for all of them in keys and values.
+        hidden: width of the hidden layer of each block.
+
+    Raises:
+        ConfigError: a size out of range, heads that do not divide the width, or as of `ConstituentSpec`.
+    """
+
+    kind: Literal["linear_attention"] = "linear_attention"
+    features: int = 3
+    width: int = 16
+    blocks: int = 1
+    heads: int = 2
+    projections: int = 4
+    hidden: int = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("width", "hidden"):
+            _check_size(name, getattr(self, name), MAX_WIDTH)
+        _check_size("blocks", self.blocks, MAX_BLOCKS)
+        _check_size("projections", self.projections, MAX_CONSTITUENTS)
+        if self.heads < 1 or self.width % self.heads:
+            raise ConfigError(f"heads must divide the width of {self.width}, {self.heads} do not", None, "correct it")
+
+
+FeedForwardSpec = MlpSpec | ParticleSpec | AttentionSpec
+KINDS: Mapping[str, type[FeedForwardSpec]] = {
+    "mlp": MlpSpec,
+    **dict.fromkeys(PARTICLE_KINDS, ParticleSpec),
+    "linear_attention": AttentionSpec,
+}
 
 
 def shift(n_particles: int) -> int:
@@ -104,8 +161,12 @@ def _check_widths(name: str, widths: tuple[int, ...], at_least: int = 1) -> None
     if len(widths) < at_least:
         raise ConfigError(f"{name} needs at least {at_least} widths, not {len(widths)}", None, "e.g. [32, 32]")
     for place, width in enumerate(widths):
-        if not 1 <= width <= MAX_WIDTH:
-            raise ConfigError(f"{name}[{place}] must be between 1 and {MAX_WIDTH}, not {width}", None, "correct it")
+        _check_size(f"{name}[{place}]", width, MAX_WIDTH)
+
+
+def _check_size(name: str, size: int, largest: int) -> None:
+    if not 1 <= size <= largest:
+        raise ConfigError(f"{name} must be between 1 and {largest}, not {size}", None, "correct it")
 
 
 @dataclass(frozen=True)
@@ -115,7 +176,7 @@ class Parts:
     Attributes:
         dense: (width, use_bias, name) -> a matrix of the last axis.
         relu: (name) -> a ReLU, and the type of what it hands on.
-        cast: (tensor, name) -> the type of "input", "mean" or "output".
+        cast: (tensor, name) -> the type of "input", "mean", "attention" or "output".
     """
 
     dense: Callable[[int, bool, str], Any]
@@ -141,16 +202,17 @@ def build_float(spec: FeedForwardSpec, n_outputs: int) -> Any:
 def network(spec: FeedForwardSpec, n_outputs: int, parts: Parts) -> Any:
     """The Keras model of a spec made of `parts`.
 
-    Layers: "features" or "constituents" (input), its cast; of particles those of `_particles`; then "dense_0",
-    "relu_0", …, "logit", and the cast of the output.
+    Layers: "features" or "constituents" (input), its cast; of particles "unmasked", those of `_meeting` or
+    `models.students.attention.attending`, "pool" and its cast; then "dense_0", "relu_0", …, "logit", and the cast of
+    the output.
     """
     import keras
 
-    name = "constituents" if isinstance(spec, ParticleSpec) else "features"
+    name = "constituents" if isinstance(spec, ConstituentSpec) else "features"
     inputs = keras.Input(spec.input_shape, name=name)
     x = parts.cast("input", f"{name}_q")(inputs)
-    if isinstance(spec, ParticleSpec):
-        x = _particles(spec, x, parts)
+    if isinstance(spec, ConstituentSpec):
+        x = _mean(spec, x, parts)
     for place, width in enumerate(spec.dense):
         x = parts.dense(width, True, f"dense_{place}")(x)
         x = parts.relu(f"relu_{place}")(x)
@@ -158,17 +220,28 @@ def network(spec: FeedForwardSpec, n_outputs: int, parts: Parts) -> Any:
     return keras.Model(inputs, parts.cast("output", "logit_q")(x), name=f"{spec.kind}_student")
 
 
-def _particles(spec: ParticleSpec, constituents: Any, parts: Parts) -> Any:
-    """The mean of the particles' last layer, (n_jets, width).
-
-    Layers: "unmasked", "particle_0", "particle_relu_0"; then "particle_1", "particle_relu_1", …, each where particles
-    meet with those of `_others`, "exchange_1" and their sum "meet_1" between; at last "pool" and its cast.
-    """
-    import keras
-
+def _mean(spec: ParticleSpec | AttentionSpec, constituents: Any, parts: Parts) -> Any:
+    """The mean of the particles behind their last layer, (n_jets, width)."""
     from models.students.particles import MaskedMean, Unmasked
 
     x = Unmasked(name="unmasked")(constituents)
+    if isinstance(spec, ParticleSpec):
+        x = _meeting(spec, x, constituents, parts)
+    else:
+        from models.students.attention import attending
+
+        x = attending(spec, x, constituents, parts)
+    return parts.cast("mean", "pool_q")(MaskedMean(name="pool")([x, constituents]))
+
+
+def _meeting(spec: ParticleSpec, x: Any, constituents: Any, parts: Parts) -> Any:
+    """The particles behind their last layer, (n_jets, n_constituents, width).
+
+    Layers: "particle_0", "particle_relu_0"; then "particle_1", "particle_relu_1", …, each where particles meet with
+    those of `_others`, "exchange_1" and their sum "meet_1" between.
+    """
+    import keras
+
     for place, width in enumerate(spec.particle):
         each = parts.dense(width, True, f"particle_{place}")(x)
         if spec.exchanges and place:
@@ -176,7 +249,7 @@ def _particles(spec: ParticleSpec, constituents: Any, parts: Parts) -> Any:
             others = parts.dense(width, False, f"exchange_{place}")(others)
             each = keras.layers.Add(name=f"meet_{place}")([each, others])
         x = parts.relu(f"particle_relu_{place}")(each)
-    return parts.cast("mean", "pool_q")(MaskedMean(name="pool")([x, constituents]))
+    return x
 
 
 def _others(spec: ParticleSpec, place: int, tensors: Sequence[Any], parts: Parts) -> Any:
@@ -204,6 +277,8 @@ def particle_layers(spec: FeedForwardSpec) -> list[str]:
     """The layers that multiply and stand before the mean of all particles."""
     if isinstance(spec, MlpSpec):
         return []
+    if isinstance(spec, AttentionSpec):
+        return ["embed", *(f"{name}_{block}" for block in range(spec.blocks) for name in ATTENTION_LAYERS)]
     places = range(len(spec.particle))
     meeting = {"deep_sets": (), "jedi_linear": ("exchange",), "mlp_mixer": ("mix", "exchange")}[spec.kind]
     return [

@@ -9,7 +9,7 @@ from jets.dataset import Jets
 from jets.features import CONSTITUENT_FEATURES, PowerOfTwoScaling, constituent_features
 from jets.high_level import HIGH_LEVEL_FEATURES, high_level_features
 from models.sequence import constituent_mask
-from models.students.feed_forward import MlpSpec, ParticleSpec
+from models.students.feed_forward import ConstituentSpec, MlpSpec
 
 
 def mlp_inputs(jets: Jets, spec: MlpSpec, scaling: PowerOfTwoScaling | None) -> dict[str, NDArray[np.float32]]:
@@ -28,7 +28,7 @@ def fit_mlp_scaling(jets: Jets, spec: MlpSpec) -> PowerOfTwoScaling:
 
 
 def particle_inputs(
-    jets: Jets, spec: ParticleSpec, scaling: PowerOfTwoScaling | None
+    jets: Jets, spec: ConstituentSpec, scaling: PowerOfTwoScaling | None
 ) -> dict[str, NDArray[np.float32]]:
     """{"constituents": (n_jets, n_constituents, n_features + 1) float32}, the last column 1 where there is a particle.
 
@@ -41,12 +41,12 @@ def particle_inputs(
     return {"constituents": np.concatenate([features, mask[..., None].astype(np.float32)], axis=-1)}
 
 
-def fit_particle_scaling(jets: Jets, spec: ParticleSpec) -> PowerOfTwoScaling:
+def fit_particle_scaling(jets: Jets, spec: ConstituentSpec) -> PowerOfTwoScaling:
     """The scaling of the features of a particle that suits these (training) jets."""
     return PowerOfTwoScaling.fit(_constituents(jets, spec), constituent_mask(jets, spec.n_constituents))
 
 
-def _constituents(jets: Jets, spec: ParticleSpec) -> NDArray[np.float32]:
+def _constituents(jets: Jets, spec: ConstituentSpec) -> NDArray[np.float32]:
     return constituent_features(jets, spec.n_constituents, CONSTITUENT_FEATURES[spec.features])
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from jets.config import did_you_mean, fill
 from jets.errors import ConfigError
-from models.students import feed_forward
-from models.students.feed_forward import FeedForwardSpec, MlpSpec, ParticleSpec
+from models.students.feed_forward import KINDS, AttentionSpec, FeedForwardSpec, MlpSpec
 from models.students.recurrent import CELLS, RecurrentSpec
 
 StudentSpec = RecurrentSpec | FeedForwardSpec
@@ -25,13 +24,11 @@ def fill_student(mapping: Mapping[str, Any] | None, where: str | Path) -> Studen
     """
     if not isinstance(mapping, Mapping) or "kind" not in mapping:
         return fill(RecurrentSpec, mapping, where)
-    kind, kinds = mapping["kind"], (*CELLS, *feed_forward.KINDS)
+    kind, kinds = mapping["kind"], (*CELLS, *KINDS)
     if kind not in kinds:
         raise ConfigError(f"unknown kind {kind!r}", where, did_you_mean(str(kind), kinds))
-    if kind == "mlp":
-        return fill(MlpSpec, mapping, where)
-    if kind in feed_forward.KINDS:
-        return fill(ParticleSpec, mapping, where)
+    if kind in KINDS:
+        return fill(KINDS[kind], mapping, where)
     if mapping.get("cell", kind) != kind:
         raise ConfigError(f"kind {kind!r} has no cell {mapping['cell']!r}", where, "leave one of them out")
     return fill(RecurrentSpec, {**{key: mapping[key] for key in mapping if key != "kind"}, "cell": kind}, where)
@@ -41,4 +38,6 @@ def architecture_name(spec: StudentSpec) -> str:
     """The name in `models.registry` of what builds students of this spec."""
     if isinstance(spec, RecurrentSpec):
         return "recurrent_student"
+    if isinstance(spec, AttentionSpec):
+        return "attention_student"
     return "mlp_student" if isinstance(spec, MlpSpec) else "particle_student"

@@ -16,7 +16,7 @@ from compress.objective import LossConfig, Objective, pack
 from compress.prune import PruneConfig, Restraint
 from compress.quantize.qkeras import Bits, build_quantized
 from jets.errors import ConfigError
-from models.students.feed_forward import MlpSpec, ParticleSpec, build_float
+from models.students.feed_forward import AttentionSpec, MlpSpec, ParticleSpec, build_float
 from models.students.neurons import neurons_of
 from models.students.recurrent import RecurrentSpec
 from tests.feed_forward_students import SPECS, build_feed_forward
@@ -113,4 +113,4 @@ def test_a_second_task_is_learnt_without_a_bit_of_the_first_changing(tmp_path: P
 
 def test_a_kind_whose_neurons_are_not_known_is_refused() -> None:
     with pytest.raises(ConfigError, match="cannot be pruned; prune its weights"):
-        neurons_of(object())  # type: ignore[arg-type]
+        neurons_of(AttentionSpec())

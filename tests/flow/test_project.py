@@ -8,7 +8,7 @@ import pytest
 
 from flow.project import ProjectFolder, layer_names
 from flow.steps import stages
-from models.students.feed_forward import MlpSpec, ParticleSpec
+from models.students.feed_forward import AttentionSpec, MlpSpec, ParticleSpec
 from models.students.recurrent import RecurrentSpec
 from models.students.student import StudentSpec
 
@@ -29,6 +29,7 @@ def load(folder: Path, text: str) -> ProjectFolder:
         ("student: {kind: mlp, dense: [8]}\n", MlpSpec(dense=(8,))),
         ("student: {kind: deep_sets, features: 16}\n", ParticleSpec(features=16)),
         ("student: {kind: jedi_linear, n_constituents: 8}\n", ParticleSpec("jedi_linear", n_constituents=8)),
+        ("student: {kind: linear_attention, width: 8}\ncompress: {front_end: hgq2}\n", AttentionSpec(width=8)),
     ],
 )
 def test_a_project_has_the_student_of_its_kind(tmp_path: Path, text: str, spec: StudentSpec) -> None:

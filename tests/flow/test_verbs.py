@@ -59,6 +59,7 @@ def project(folder: Path, text: str) -> Path:
         (BASE + "student: {kind: mlp}\ncompress: {bits: {mean: [40, 3]}}\n", ["compress: bits", "mean", "40"]),
         (BASE + "compress: {front_end: hgq}\n", ["compress: front_end", "'hgq'", "hgq2"]),
         (BASE + "compress: {front_end: hgq2}\n", ["compress: hgq2", "no recurrent layers", "front_end: qkeras"]),
+        (BASE + "student: {kind: linear_attention}\n", ["compress: bits", "HGQ2's layers", "front_end: hgq2"]),
         (BASE + HGQ2_MLP + "  hgq2: {ebops: 0}\n", ["compress: hgq2", "ebops must be 1 or more"]),
         (BASE + HGQ2_MLP + "hls: {io_type: io_stream}\n", ["hls", "'features_q' has no kernel for io_stream"]),
         (BASE + EXACT + "compress: {exact: {gate_sum: [17, 4]}}\n", ["compress: exact", "gate_sum", "17 bits"]),

@@ -33,7 +33,8 @@ def long(*kinds: str) -> list[Any]:
 
 SYMMETRIC = ["deep_sets", "jedi_linear", "jedi_linear of HGQ2"]
 MIXERS = long("mlp_mixer", "mlp_mixer of HGQ2")
-PARTICLES = [*SYMMETRIC, *MIXERS]
+ATTENTION = "linear_attention of HGQ2"
+PARTICLES = [*SYMMETRIC, *MIXERS, ATTENTION]
 KINDS = ["mlp", *PARTICLES, *long("mlp of HGQ2", "deep_sets of HGQ2")]
 
 
@@ -79,7 +80,7 @@ def test_the_estimate_counts_the_operations_of_the_student(student: Any, firmwar
 
 
 def test_one_step_of_one_weight_is_seen(student: Any, firmware: Firmware, kind: str) -> None:
-    name = "dense_0" if kind.split()[0] == "mlp" else "particle_1"
+    name = {"mlp": "dense_0", "linear_attention": "key_0"}.get(kind.split()[0], "particle_1")
     (plan,) = [plan for plan in plan_layers(student, HlsConfig()) if plan.name == name]
     kernel = plan.data["weight"].copy()
     kernel.flat[0] += plan.types["weight"].step
@@ -89,7 +90,7 @@ def test_one_step_of_one_weight_is_seen(student: Any, firmware: Firmware, kind: 
 
 @pytest.mark.parametrize(
     "kind",
-    ["jedi_linear", *long("mlp", "deep_sets", "mlp of HGQ2", "jedi_linear of HGQ2", "mlp_mixer of HGQ2")],
+    ["jedi_linear", *long("mlp", "deep_sets", "mlp of HGQ2", "jedi_linear of HGQ2", "mlp_mixer of HGQ2", ATTENTION)],
     indirect=True,
 )
 def test_verilog_gives_the_bits_of_csim(firmware: Firmware, tmp_path: Path) -> None:
@@ -136,17 +137,17 @@ def test_a_conversion_promises_no_difference(student: Any, tmp_path: Path) -> No
     assert np.array_equal(found, student.predict_on_batch(jets))
 
 
-@pytest.mark.parametrize("kind", ["deep_sets"], indirect=True)
-def test_a_mean_whose_accumulator_is_too_narrow_is_seen(student: Any, firmware: Firmware) -> None:
-    assert firmware.n_mismatch(trace(graph_of(student, {"pool": {"types": {"accum": FixedType(6, 3)}}}))) > 0
+@pytest.mark.parametrize(("kind", "layer"), [("deep_sets", "pool"), (ATTENTION, "scores_0")], indirect=["kind"])
+def test_an_accumulator_that_is_too_narrow_is_seen(student: Any, firmware: Firmware, layer: str) -> None:
+    assert firmware.n_mismatch(trace(graph_of(student, {layer: {"types": {"accum": FixedType(6, 3)}}}))) > 0
 
 
 @pytest.mark.parametrize("options", [{"strategy": "Resource"}, {"reuse_factor": 2}])
-@pytest.mark.parametrize("kind", ["deep_sets"], indirect=True)
-def test_particles_that_would_share_multipliers_are_refused(student: Any, options: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("kind", "layer"), [("deep_sets", "particle_1"), (ATTENTION, "attend_0")], indirect=["kind"])
+def test_particles_that_would_share_multipliers_are_refused(student: Any, layer: str, options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="shares multipliers") as caught:
-        plan_layers(student, HlsConfig(layers={"particle_1": LayerConfig(**options)}))
-    assert "layer 'particle_1'" in str(caught.value)
+        plan_layers(student, HlsConfig(layers={layer: LayerConfig(**options)}))
+    assert f"layer '{layer}'" in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["deep_sets"], indirect=True)

@@ -16,7 +16,15 @@ from jets.features import SIXTEEN_FEATURES, PowerOfTwoScaling, constituent_featu
 from jets.high_level import HIGH_LEVEL_FEATURES
 from models.registry import architecture
 from models.students import inputs
-from models.students.feed_forward import FeedForwardSpec, MlpSpec, ParticleSpec, build_float, layer_names, shift
+from models.students.feed_forward import (
+    AttentionSpec,
+    FeedForwardSpec,
+    MlpSpec,
+    ParticleSpec,
+    build_float,
+    layer_names,
+    shift,
+)
 from models.students.recurrent import RecurrentSpec
 from models.students.student import architecture_name, fill_student
 from models.tagger import Tagger
@@ -24,6 +32,7 @@ from tests.synthetic import synthetic_jets
 
 JEDI = ParticleSpec("jedi_linear", n_constituents=6, features=3, particle=(5, 4), dense=(3,))
 MIXER = replace(JEDI, kind="mlp_mixer")
+ATTENTION = AttentionSpec(n_constituents=6, width=4, projections=3, hidden=5, dense=(3,))
 
 
 @pytest.mark.parametrize(
@@ -37,6 +46,7 @@ MIXER = replace(JEDI, kind="mlp_mixer")
         ({"kind": "deep_sets", "features": 16}, ParticleSpec(features=16)),
         ({"kind": "mlp_mixer", "n_constituents": 8}, ParticleSpec("mlp_mixer", n_constituents=8)),
         ({"kind": "jedi_linear", "n_constituents": 128}, ParticleSpec("jedi_linear", n_constituents=128)),
+        ({"kind": "linear_attention", "width": 8}, AttentionSpec(width=8)),
     ],
 )
 def test_the_kind_of_a_student_chooses_its_spec(mapping: Any, spec: Any) -> None:
@@ -61,6 +71,13 @@ def test_the_kind_of_a_student_chooses_its_spec(mapping: Any, spec: Any) -> None
         ({"kind": "jedi_linear", "particle": [8]}, ["particle", "at least 2"]),
         ({"kind": "mlp", "dense": []}, ["dense", "at least 1"]),
         ({"kind": "mlp", "dense": [8, 0]}, ["dense[1]", "not 0"]),
+        ({"kind": "linear_attention", "width": 0}, ["width", "not 0"]),
+        ({"kind": "linear_attention", "heads": 3}, ["heads must divide the width of 16"]),
+        ({"kind": "linear_attention", "heads": 0}, ["heads", "0 do not"]),
+        ({"kind": "linear_attention", "blocks": 9}, ["blocks", "not 9"]),
+        ({"kind": "linear_attention", "projections": 0}, ["projections", "not 0"]),
+        ({"kind": "linear_attention", "features": 4}, ["features", "3, 6, 16"]),
+        ({"kind": "linear_attention", "particle": [8]}, ["'particle'"]),
         (["mlp"], ["must be a mapping"]),
     ],
 )
@@ -70,7 +87,7 @@ def test_a_wrong_option_of_a_student_is_named(mapping: Any, names: list[str]) ->
             fill_student(mapping, "project.yaml: student")
 
 
-@pytest.mark.parametrize("kind", ["deep_set", "mlp"])
+@pytest.mark.parametrize("kind", ["deep_set", "mlp", "linear_attention"])
 def test_a_spec_of_particles_has_no_other_kind(kind: str) -> None:
     with pytest.raises(ConfigError, match=kind):
         fill(ParticleSpec, {"kind": kind}, "tagger.json")
@@ -83,12 +100,18 @@ def test_a_spec_of_particles_has_no_other_kind(kind: str) -> None:
         (replace(JEDI, kind="deep_sets"), ["particle_0", "particle_1", "dense_0", "logit"]),
         (JEDI, ["particle_0", "particle_1", "exchange_1", "dense_0", "logit"]),
         (MIXER, ["particle_0", "particle_1", "mix_1", "exchange_1", "dense_0", "logit"]),
+        (
+            ATTENTION,
+            ["embed", "project_0", "query_0", "key_0", "value_0", "scores_0", "attend_0", "join_0", "hidden_0",
+             "feed_forward_0", "dense_0", "logit"],
+        ),
     ],
-)
+)  # fmt: skip
 def test_the_layers_that_multiply_are_named(spec: FeedForwardSpec, names: list[str]) -> None:
     model = build_float(spec, 3)
     assert layer_names(spec) == names
-    assert {layer.name for layer in model.layers if layer.get_weights()} == set(names)
+    multiply = {layer.name for layer in model.layers if layer.get_weights() or hasattr(layer, "equation")}
+    assert multiply == set(names)
     assert model.input_shape == (None, *spec.input_shape) and model.output_shape == (None, 3)
 
 
@@ -122,7 +145,37 @@ def test_particles_that_meet_compute_their_equations(spec: ParticleSpec) -> None
     np.testing.assert_allclose(model.predict_on_batch(x), expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("spec", [JEDI, MIXER])
+def test_particles_that_attend_compute_their_equations() -> None:
+    model = build_float(replace(ATTENTION, blocks=2), 2)
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        layer.set_weights([rng.normal(0.0, 0.5, values.shape) for values in layer.get_weights()])
+    weights = {layer.name: layer.get_weights() for layer in model.layers}
+    x = rng.normal(size=(4, 6, 4)).astype(np.float32)
+    x[..., 3] = np.arange(6) < np.array([6, 1, 0, 4])[:, None]
+
+    def dense(name: str, values: Any) -> Any:
+        kernel, *bias = weights[name]
+        return values @ kernel + (bias[0] if bias else 0.0)
+
+    def jet(particles: Any, mask: Any) -> Any:
+        h = np.maximum(dense("embed", particles), 0)
+        for block in range(2):
+            projected = weights[f"project_{block}"][0].T @ (mask[:, None] * h)
+            query = dense(f"query_{block}", h)
+            key, value = (dense(f"{name}_{block}", projected) for name in ("key", "value"))
+            heads = [slice(0, 2), slice(2, 4)]
+            found = [np.maximum(query[:, head] @ key[:, head].T, 0) @ value[:, head] for head in heads]
+            h = np.maximum(h + dense(f"join_{block}", np.concatenate(found, axis=1)), 0)
+            h = np.maximum(h + dense(f"feed_forward_{block}", np.maximum(dense(f"hidden_{block}", h), 0)), 0)
+        return dense("logit", np.maximum(dense("dense_0", (mask[:, None] * h).sum(axis=0) / 8), 0))
+
+    expected = [jet(particles[:, :3], particles[:, 3]) for particles in x]
+    assert len(weights["project_0"]) == 1
+    np.testing.assert_allclose(model.predict_on_batch(x), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("spec", [JEDI, MIXER, ATTENTION])
 def test_features_of_masked_places_are_void_in_float(spec: ParticleSpec) -> None:
     model = build_float(spec, 2)
     x = np.random.default_rng(1).normal(size=(20, 6, 4)).astype(np.float32)
@@ -184,7 +237,7 @@ def test_an_mlp_computes_the_features_that_jetsdo_not_carry(monkeypatch: pytest.
     assert (inputs.mlp_inputs(jets, MlpSpec(), None)["features"] == 2.0).all()
 
 
-@pytest.mark.parametrize("spec", [MlpSpec(dense=(4,)), JEDI])
+@pytest.mark.parametrize("spec", [MlpSpec(dense=(4,)), JEDI, ATTENTION])
 def test_a_float_student_is_saved_and_loaded(spec: FeedForwardSpec, tmp_path: Path) -> None:
     n_features = 16 if isinstance(spec, MlpSpec) else spec.features
     scaling = PowerOfTwoScaling((0.0,) * n_features, (0,) * n_features)

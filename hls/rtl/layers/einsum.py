@@ -36,8 +36,11 @@ def einsum(node: Any, inputs: list[Any]) -> Any:
     n_stack, n_left, n_right, n_in = (
         int(node.get_attr(name)) for name in ("n_inplace", "n_free0", "n_free1", "n_contract")
     )
-    left = inputs[0].transpose(node.get_attr("inp0_tpose_idxs")).reshape(n_stack, n_left, n_in)
-    right = inputs[1].transpose(node.get_attr("inp1_tpose_idxs")).reshape(n_stack, n_right, n_in)
+    left, right = (
+        values.reshape(node.get_attr(f"inp{k}_shape")).transpose(node.get_attr(f"inp{k}_tpose_idxs"))
+        for k, values in enumerate(inputs)
+    )
+    left, right = left.reshape(n_stack, n_left, n_in), right.reshape(n_stack, n_right, n_in)
     accumulator = accumulator_type(node)
     sums = [
         dot_product(left[stack, row], right[stack, column], accumulator, fused=True)

@@ -20,7 +20,7 @@ from compress.quantize.hgq2 import HgqBits
 from jets.config import fill
 from jets.errors import ConfigError, DataError, ToolNotFound
 from models.curves import read_curves
-from models.students.feed_forward import MlpSpec, ParticleSpec, build_float
+from models.students.feed_forward import AttentionSpec, FeedForwardSpec, MlpSpec, ParticleSpec, build_float
 from models.students.recurrent import RecurrentSpec
 from models.tagger import Tagger
 from tests.compress.conftest import MakeFile, wide_and_narrow
@@ -48,15 +48,32 @@ def test_ebops_count_every_feature_with_its_own_bits() -> None:
     assert hgq2.ebops(model) == particle_0 + particle_1 + exchange_1 + (0 + 1 + 2) * 10
 
 
-def test_the_cost_that_is_learnt_from_bounds_the_ebops_and_has_a_gradient() -> None:
+def test_ebops_count_the_products_of_attention_head_by_head() -> None:
+    spec = AttentionSpec(n_constituents=5, width=4, projections=3, hidden=1, dense=())
+    model = hgq2.build_quantized(spec, HgqBits(), 1)
+    for layer in model.layers:
+        if hasattr(layer, "constants"):
+            layer.kernel.assign(np.zeros(layer.kernel.shape))
+    scores, attend = 5 * 3 * 4 * 10 * 10, 5 * 3 * 4 * 8 * 10  # scores of 8 bits, all else of 10
+    assert hgq2.ebops(model) == scores + attend
+    quantizer = model.get_layer("query_0_q").quantizer
+    quantizer._f.assign(np.array([6.0, 5.0, 4.0, -9.0]).reshape(quantizer.k.shape))
+    assert hgq2.ebops(model) == 5 * 3 * (10 + 9 + 8 + 0) * 10 + attend
+
+
+@pytest.mark.parametrize("spec", [MlpSpec(dense=(4,)), AttentionSpec(n_constituents=3, width=2, hidden=2, dense=())])
+def test_the_cost_that_is_learnt_from_bounds_the_ebops_and_has_a_gradient(spec: FeedForwardSpec) -> None:
     import tensorflow as tf
 
-    model = hgq2.build_quantized(MlpSpec(dense=(4,)), HgqBits(), 1)
-    model(np.zeros((1, 16), np.float32), training=True)  # HGQ2 looks at the range of weights while it trains
+    model = hgq2.build_quantized(spec, HgqBits(), 1)
+    jets = np.zeros((1, *spec.input_shape), np.float32)
+    model(jets, training=True)  # HGQ2 looks at the range of weights while it trains
     with tf.GradientTape() as tape:
         cost = hgq2.cost(model)
     assert float(cost) >= hgq2.ebops(model) > 0
-    bits = [weight for weight in model.trainable_weights if weight.name in ("f", "i") and "_bq" not in weight.path]
+    bits = [weight for weight in model.trainable_weights if weight.name in ("f", "i")]
+    added = ("_bq", "block_relu")  # biases, and what the mean alone reads: they enter no product
+    bits = [weight for weight in bits if not any(name in weight.path for name in added)]
     for weight, gradient in zip(bits, tape.gradient(cost, [weight.value for weight in bits]), strict=True):
         assert float(tf.reduce_max(gradient)) > 0, weight.path
 
