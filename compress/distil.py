@@ -110,6 +110,7 @@ def distil(
         ConfigError: the loss does not stay finite, the neurons of such a student cannot be pruned, or `earlier` is of
             another shape or other bits.
         DataError: a split without jets of one of the classes, or a teacher of other jets or classes.
+        ExactnessError: what Brevitas trained and the network to be stored differ; names the layer.
         StorageError: `out` is not ours, or the disk is full.
     """
     source = jets_file if isinstance(jets_file, JetsFile) else JetsFile(jets_file)
@@ -155,6 +156,8 @@ class _Run:
         self._splits: dict[str, Split] = {}
         if earlier is not None:
             check_extendable(earlier, spec, bits)
+        if prune != NOTHING and front_end_of(bits).trains is not None:
+            raise ConfigError("what Brevitas trains is not pruned", "prune", "leave it out, or use another front end")
 
     def float_record(self) -> dict[str, Any]:
         """What decides the float student's weights (JSON-serialisable)."""
@@ -237,10 +240,14 @@ class _Run:
 
         return least_active(student.network, self.spec, train.inputs, loss, self.prune, may_go)
 
-    def _trained(self, tagger: Tagger, train: Split, penalty: Any = None) -> tuple[Any, Objective]:
+    def _trained(self, tagger: Tagger, train: Split, front_end: FrontEnd | None = None) -> tuple[Any, Objective]:
         """What is trained of a student, and on what."""
+        penalty = None if front_end is None else front_end.penalty(tagger.network, self.bits)
         objective = Objective(self.config.loss, tagger.n_outputs, penalty)
         n_teacher_embedding = train.targets.shape[1] - TEACHER - tagger.n_outputs
+        if front_end is not None and front_end.trains is not None:
+            embedding = self.config.loss.embedding
+            return front_end.trains(self.spec, tagger.network, embedding, n_teacher_embedding), objective
         return trained_model(tagger, self.config.loss, n_teacher_embedding), objective
 
     def _shared(self) -> tuple[int, int, int]:
@@ -256,10 +263,12 @@ class _Run:
     ) -> Tagger:
         shutil.rmtree(folder, ignore_errors=True)
         train, validation = (self._split(name, tagger.scaling) for name in ("train", "validation"))
-        penalty = None if front_end is None else front_end.penalty(tagger.network, self.bits)
-        model, objective = self._trained(tagger, train, penalty)
+        model, objective = self._trained(tagger, train, front_end)
         rows = fit(model, train, validation, objective, phase, folder / "curves.csv")
-        target = None if penalty is None else penalty.target
+        if front_end is not None and front_end.trains is not None:
+            network = model.finished(self._split("test", tagger.scaling).inputs)
+            tagger = dataclasses.replace(tagger, network=network)
+        target = None if objective.penalty is None else objective.penalty.target
         best = best_epoch(rows, target)
         if target is not None and (best.ebops or 0) > target:
             _log.warning(

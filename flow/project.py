@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from compress.distil import DistilConfig
 from compress.prune import PruneConfig
+from compress.quantize.brevitas import BrevitasBits
 from compress.quantize.exact import ExactBits
 from compress.quantize.front_end import AnyBits
 from compress.quantize.hgq2 import HgqBits
@@ -79,13 +80,14 @@ class TaggerSection:
 class CompressSection:
     """How the student is made: its bits, its distillation, what is pruned, and whether one learns without a teacher.
 
-    `bits` are those of the front end "qkeras", `hgq2` those of "hgq2", `exact` those of a student of arithmetic
-    "exact", which has a front end of its own.
+    `bits` are those of the front end "qkeras", `hgq2` and `brevitas` those of "hgq2" and "brevitas", `exact` those of a
+    student of arithmetic "exact", which has a front end of its own.
     """
 
-    front_end: Literal["qkeras", "hgq2"] = "qkeras"
+    front_end: Literal["qkeras", "hgq2", "brevitas"] = "qkeras"
     bits: Bits = field(default_factory=Bits)
     hgq2: HgqBits = field(default_factory=HgqBits)
+    brevitas: BrevitasBits = field(default_factory=BrevitasBits)
     exact: ExactBits = field(default_factory=ExactBits)
     distil: DistilConfig = field(default_factory=DistilConfig)
     prune: PruneConfig = field(default_factory=PruneConfig)
@@ -97,8 +99,8 @@ class CompressSection:
         Raises:
             ConfigError: a student of this shape cannot have them; names the section.
         """
-        by_front_end = {"qkeras": "bits", "hgq2": "hgq2"}
-        name = "exact" if student.arithmetic == "exact" else by_front_end[self.front_end]
+        own = "bits" if self.front_end == "qkeras" else self.front_end
+        name = "exact" if student.arithmetic == "exact" else own
         bits: AnyBits = getattr(self, name)
         try:
             bits.check_for(student)
@@ -249,7 +251,7 @@ def _extended(content: Mapping[str, Any], path: Path, above: tuple[Path, ...]) -
     compress = content.get("compress")
     own = {"student"} & content.keys()
     if isinstance(compress, Mapping):
-        own |= {"front_end", "bits", "hgq2", "exact"} & compress.keys()
+        own |= {"front_end", "bits", "hgq2", "brevitas", "exact"} & compress.keys()
     for key in sorted(own):
         raise ConfigError(f"{key} is that of the project which this one extends", path, "leave it out")
     extended = ProjectFolder.load(folder, above)

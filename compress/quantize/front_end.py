@@ -1,4 +1,4 @@
-"""The ways to quantize a student, chosen by the bits it is given: layers of QKeras or of HGQ2, or our own cells."""
+"""The ways to quantize a student, chosen by the bits it is given: QKeras, HGQ2, Brevitas, or our own cells."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from compress.quantize import exact, hgq2, qkeras
+from compress.quantize import brevitas, exact, hgq2, qkeras
+from compress.quantize.brevitas import BrevitasBits
 from compress.quantize.budget import Budget
 from compress.quantize.exact import ExactBits
 from compress.quantize.hgq2 import HgqBits
 from compress.quantize.qkeras import Bits
 
-AnyBits = Bits | ExactBits | HgqBits
+AnyBits = Bits | ExactBits | HgqBits | BrevitasBits
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,14 @@ class FrontEnd:
     """One way to quantize.
 
     Attributes:
-        name: "qkeras", "hgq2" or "exact".
+        name: "qkeras", "hgq2", "brevitas" or "exact".
         build: (spec, bits, n_outputs) -> the quantized network.
         warm_start: (quantized network, float network) -> None, copies the weights.
         widths: network -> the width of every tensor, "layer/tensor" -> total, integer, signed.
         ebops: (network, shared_cell) -> effective bit operations.
         packages: distributions that its networks depend on, beside Keras and QKeras.
+        trains: (spec, quantized network, embedding loss, width of the teacher's embedding) -> what is trained where
+            that is not the network itself, and writes it in the end (`finished`).
     """
 
     name: str
@@ -35,6 +38,7 @@ class FrontEnd:
     widths: Callable[[Any], dict[str, dict[str, Any]]]
     ebops: Callable[[Any, bool], int]
     packages: tuple[str, ...] = ()
+    trains: Callable[[Any, Any, str | None, int], Any] | None = None
 
     def describe(self, network: Any, bits: AnyBits) -> dict[str, Any]:
         """What a tagger stores of its quantization (JSON-serialisable)."""
@@ -61,7 +65,7 @@ def front_end_of(bits: AnyBits) -> FrontEnd:
     """The front end that these bits belong to; its libraries are imported only now.
 
     Raises:
-        ToolNotFound: HGQ2 is not installed.
+        ToolNotFound: HGQ2 or Brevitas is not installed.
     """
     if isinstance(bits, ExactBits):
         from compress.quantize import exact_cost
@@ -73,4 +77,11 @@ def front_end_of(bits: AnyBits) -> FrontEnd:
         return FrontEnd("hgq2", hgq2.build_quantized, hgq2.warm_start, hgq2.bits_per_tensor, hgq2.ebops, ("hgq2",))
     from compress.quantize import cost
 
+    if isinstance(bits, BrevitasBits):
+        from compress.quantize.brevitas_student import BrevitasStudent
+
+        build, packages = brevitas.build_quantized, ("brevitas", "torch")
+        return FrontEnd(
+            "brevitas", build, qkeras.warm_start, cost.bits_per_tensor, cost.ebops, packages, BrevitasStudent
+        )
     return FrontEnd("qkeras", qkeras.build_quantized, qkeras.warm_start, cost.bits_per_tensor, cost.ebops)

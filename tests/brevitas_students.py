@@ -1,0 +1,26 @@
+"""Small students as Brevitas trains them, with wide random weights and binary points moved away from their start."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from compress.quantize.brevitas import BrevitasBits, build_quantized
+from compress.quantize.brevitas_student import BrevitasStudent
+from models.students.feed_forward import FeedForwardSpec
+
+
+def build_brevitas(spec: FeedForwardSpec, n_outputs: int = 2, seed: int = 0) -> BrevitasStudent:
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model = build_quantized(spec, BrevitasBits(), n_outputs)
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        layer.set_weights([1.5 * values + rng.normal(0.0, 0.2, values.shape) for values in layer.get_weights()])
+    student = BrevitasStudent(spec, model, None, 0)
+    with torch.no_grad():
+        for name, values in student.network.named_parameters():
+            if name.endswith("scaling_impl.value"):
+                values += float(rng.integers(-1, 3))
+    return student
