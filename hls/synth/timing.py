@@ -6,9 +6,11 @@ taken as CARRY8, as Vivado puts them together, and every net gets a typical leng
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 
 from hls.rtl.design import Unit
 from hls.synth import delays
@@ -166,44 +168,33 @@ def _unit_of(name: str, scopes: Mapping[str, str], units: tuple[Unit, ...]) -> U
 
 
 def _arrivals(nodes: list[Node], drivers: Mapping[Bit, Node], netlist: Netlist) -> dict[Bit, Arrival]:
-    """The latest arrival of every net that a register sets, in the order in which they settle."""
-    arrivals: dict[Bit, Arrival] = {}
-    waiting: dict[int, set[Bit]] = {}
-    users: dict[Bit, list[Node]] = {}
-    ready: list[Node] = []
-    for node in nodes:
-        for bit, delay in node.starts:
-            arrivals[bit] = Arrival(delay, node, (0.0, delay), None)
-        missing = {bit for _, bit, _, _ in node.through if bit in drivers and drivers[bit].through}
-        waiting[id(node)] = missing
-        for bit in missing:
-            users.setdefault(bit, []).append(node)
-        if node.through and not missing:
-            ready.append(node)
-    done = 0
-    while ready:
-        node = ready.pop()
-        done += 1
-        _settle(node, arrivals, drivers, netlist)
-        for bit in _outputs(node.cell):
-            for user in users.get(bit, ()):
-                waiting[id(user)].discard(bit)
-                if not waiting[id(user)]:
-                    ready.append(user)
-    stuck = next((node for node in nodes if node.through and waiting[id(node)]), None)
-    if stuck is not None:
-        raise LayoutError("is in a loop without a register", f"cell {stuck.cell.name}", "put a register into it")
+    """The latest arrival of every net that a register sets, in the order in which they settle.
+
+    Nets settle, not cells: the upper bits of one CARRY8 may wait for its own lower bits.
+    """
+    arrivals = {bit: Arrival(delay, node, (0.0, delay), None) for node in nodes for bit, delay in node.starts}
+    arcs: dict[Bit, list[Arc]] = {}
+    for arc in itertools.chain.from_iterable(node.through for node in nodes):
+        arcs.setdefault(arc[2], []).append(arc)
+    order = TopologicalSorter({output: {bit for _, bit, _, _ in into} for output, into in arcs.items()})
+    try:
+        for output in order.static_order():
+            _settle(arcs.get(output, ()), arrivals, drivers, netlist)
+    except CycleError as error:
+        cell = drivers[error.args[1][0]].cell
+        raise LayoutError("is in a loop without a register", f"cell {cell.name}", "put a register into it") from error
     return arrivals
 
 
-def _settle(node: Node, arrivals: dict[Bit, Arrival], drivers: Mapping[Bit, Node], netlist: Netlist) -> None:
-    for pin, bit, output, delay in node.through:
+def _settle(arcs: Iterable[Arc], arrivals: dict[Bit, Arrival], drivers: Mapping[Bit, Node], netlist: Netlist) -> None:
+    """The latest arrival of the net that all these arcs lead to."""
+    for pin, bit, output, delay in arcs:
         if bit not in arrivals:
             continue
         net = _net(drivers[bit], pin, netlist.fan_out[bit])
         time = arrivals[bit].time + net + delay
         if output not in arrivals or time > arrivals[output].time:
-            arrivals[output] = Arrival(time, node, (net, delay), bit)
+            arrivals[output] = Arrival(time, drivers[output], (net, delay), bit)
 
 
 def _outputs(cell: Cell) -> Iterator[Bit]:

@@ -115,6 +115,24 @@ def test_a_loop_without_a_register_is_refused():
         estimate(netlist_of(flip_flop("a", 12, 10), table("t", 11, 10, 12), table("u", 12, 11)))
 
 
+def test_the_upper_bits_of_a_carry_may_wait_for_its_lower_bits():
+    timing = estimate(
+        netlist_of(
+            flip_flop("a", 41, 10),
+            table("t", 20, 10),
+            carry4("c", (20, 21), (40, 41)),
+            table("u", 21, 40),
+        )
+    )
+    assert [step.cell for step in timing.path] == ["FDRE", "LUT1", "CARRY8", "LUT1", "CARRY8", "FDRE"]
+
+
+def test_a_lower_bit_of_a_carry_may_not_wait_for_an_upper_bit():
+    loop = netlist_of(flip_flop("a", 41, 10), table("t", 20, 41, 10), carry4("c", (20, 21), (40, 41)))
+    with pytest.raises(LayoutError, match=r"cell (t|c): is in a loop"):
+        estimate(loop)
+
+
 def test_a_cell_without_delays_is_refused():
     unknown = Cell("x", "FIFO18E2", {}, {"DI": (1,)}, {"DO": (2,)})
     with pytest.raises(LayoutError, match=r"cell x: has unknown delays \(FIFO18E2\)"):
