@@ -31,7 +31,7 @@ from hls.project import HlsConfig
 from hls.rtl.config import RtlConfig
 from hls.synth import SynthConfig
 from jets.dataset import Jets, JetsFile
-from jets.files import json_digest, write_json
+from jets.files import claim_folder, json_digest, write_json
 from jets.metrics import auc, background_rejection
 from jets.samples import sample_path
 from models.students.recurrent import RecurrentSpec
@@ -93,6 +93,7 @@ def train(point: Point, jets_file: JetsFile, options: argparse.Namespace) -> Tag
     else:
         config = dataclasses.replace(config, loss=config.loss.without_teacher())
     shared = point.folder.parent / "float"
+    claim_folder(point.folder)
     if shared.is_dir():
         shutil.copytree(shared, point.folder / "float", dirs_exist_ok=True)
     spec = RecurrentSpec(cell=point.cell, arithmetic="exact")
