@@ -119,18 +119,20 @@ def fit(model: Any, train: Split, validation: Split, objective: Objective, phase
             sparsity = phase.after_step((epoch + 1) / phase.epochs)
             seconds = time.perf_counter() - start
             rows.append(Epoch(epoch, float(rate), train_loss, *found, seconds, ebops, sparsity))
-            write_curves(
-                curve, [{name: value for name, value in vars(row).items() if value is not None} for row in rows]
-            )
+            best = best_epoch(rows, target)
+            write_curves(curve, [_columns(row) | {"best": int(row is best)} for row in rows])
             bar.update(len(train))
             bar.set_postfix_str(f"validation AUC {rows[-1].validation_auc:.4f}")
-            best = best_epoch(rows, target)
             if best is rows[-1]:
                 best_weights = model.get_weights()
             elif epoch - best.epoch >= phase.patience:
                 break
     model.set_weights(best_weights)
     return rows
+
+
+def _columns(row: Epoch) -> dict[str, float]:
+    return {name: value for name, value in vars(row).items() if value is not None}
 
 
 def adam(learning_rate: float) -> Any:

@@ -1,5 +1,5 @@
 """Training curves on disk: one row an epoch, the same columns for teachers and students (no AUC in pre-training; EBOPs
-where learnt bits have a budget)."""
+where learnt bits have a budget; of students, 1 for the best epoch, which is not always that of the lowest loss)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jets.files import replacing
 
 COLUMNS = (
     "epoch", "learning_rate", "train_loss", "validation_loss", "validation_auc", "validation_auc_error", "ebops",
-    "sparsity", "seconds",
+    "sparsity", "seconds", "best",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from compress.fit import Epoch, Phase, Split, best_epoch, fit, predict
 from compress.objective import LossConfig, Objective, pack
 from jets.errors import ConfigError
 from jets.metrics import auc_of_logits
+from models.curves import read_curves
 
 CONTROL = LossConfig(logits="cross_entropy")
 PHASE = Phase("float", epochs=4, learning_rate=0.1, batch_size=32, patience=4, seed=1)
@@ -65,6 +66,7 @@ def test_the_weights_of_the_best_epoch_are_kept_and_patience_ends_the_phase(tmp_
     model, rows = train(wild, tmp_path / "curves.csv")
     best = best_epoch(rows)
     assert len(rows) == best.epoch + 3 < 12
+    assert [row["epoch"] for row in read_curves(tmp_path / "curves.csv") if row["best"]] == [best.epoch]
     area = auc_of_logits(predict(model, VALIDATION.inputs), VALIDATION.labels)
     assert area.value == pytest.approx(best.validation_auc)
 
