@@ -61,11 +61,12 @@ _STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TrainingCurve:
-    """Losses by epoch, (n_epochs,) each."""
+    """Losses by epoch, (n_epochs,) each, and which of them was kept: the one marked `best`, else that of the lowest."""
 
     epochs: Floats
     training: Floats
     validation: Floats
+    best: int
 
     @classmethod
     def read(cls, path: Path) -> TrainingCurve:
@@ -84,7 +85,8 @@ class TrainingCurve:
             raise LayoutError(f"is not a training log ({error})", path, "train again") from None
         if not rows:
             raise LayoutError("holds no epoch", path, "train again")
-        return cls(*columns)
+        best = np.argmax([row.get("best", -row["validation_loss"]) for row in rows])
+        return cls(*columns, int(best))
 
 
 def roc_plots(scores: Scores) -> dict[str, str]:
@@ -175,7 +177,7 @@ def _draw_scores(axis: Axes, scores: Scores, chosen: NDArray[np.bool_], signal: 
 
 
 def training_plots(curves: Mapping[str, TrainingCurve]) -> dict[str, str]:
-    """Training and validation loss by epoch, the lowest validation loss marked: name -> SVG."""
+    """Training and validation loss by epoch, the epoch that was kept marked: name -> SVG."""
     from matplotlib.ticker import MaxNLocator
 
     plots = {}
@@ -184,8 +186,8 @@ def training_plots(curves: Mapping[str, TrainingCurve]) -> dict[str, str]:
             axis = figure.subplots()
             axis.plot(curve.epochs, curve.training, color="#0072b2", linestyle=(0, (5, 2)), label="Training")
             axis.plot(curve.epochs, curve.validation, color="#000000", label="Validation")
-            best = int(np.argmin(curve.validation))
-            axis.plot(curve.epochs[best], curve.validation[best], "o", color="#d55e00", markersize=5, label="Best")
+            kept = curve.epochs[curve.best], curve.validation[curve.best]
+            axis.plot(*kept, "o", color="#d55e00", markersize=5, label="Best")
             axis.set(xlabel="Epoch", ylabel="Loss")
             axis.set_title(literal(model_name(name)), loc="left")
             axis.legend(loc="upper right")

@@ -203,6 +203,12 @@ def test_a_training_log_is_read_by_its_columns(curves: dict[str, Path]) -> None:
     )
 
 
+def test_the_epoch_that_was_kept_is_the_marked_one_or_that_of_the_lowest_loss(curves: dict[str, Path]) -> None:
+    assert TrainingCurve.read(curves["teacher"]).best == 1
+    curves["teacher"].write_text("epoch,train_loss,validation_loss,best\n0,0.6,0.45,0\n1,0.4,0.55,1\n2,0.4,0.5,0\n")
+    assert TrainingCurve.read(curves["teacher"]).best == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
