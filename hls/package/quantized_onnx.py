@@ -22,7 +22,8 @@ from models.keras_graph import sources_of
 from models.tagger import Tagger
 
 ARCHITECTURES = ("mlp_student", "particle_student")
-FRONT_END = "qkeras"
+FRONT_ENDS = ("qkeras", "brevitas")
+"""Those whose students are made of the layers of QKeras."""
 DOMAIN = "qonnx.custom_op.general"
 OPSET, IR_VERSION = 13, 8
 N_JETS = "n_jets"
@@ -59,11 +60,11 @@ class _Graph:
 def is_expressible(header: dict[str, Any]) -> bool:
     """Whether a tagger of this tagger.json can be written."""
     quantization = header["quantization"] or {}
-    return header["architecture"] in ARCHITECTURES and quantization.get("front_end") == FRONT_END
+    return header["architecture"] in ARCHITECTURES and quantization.get("front_end") in FRONT_ENDS
 
 
 def quantized_onnx(tagger: Tagger) -> bytes:
-    """The ONNX file of a QKeras student of `ARCHITECTURES`: inputs (n_jets, …) to logits (n_jets, n_outputs).
+    """The ONNX file of a student of `ARCHITECTURES` and `FRONT_ENDS`: inputs (n_jets, …) to logits (n_jets, n_outputs).
 
     Every weight and activation goes through a Quant node of its fixed-point type, with a step that is a power of two.
 

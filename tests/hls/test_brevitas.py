@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from compress.quantize.brevitas_student import BrevitasStudent
 from hls.convert.plan import plan_layers
 from hls.cosim import CosimConfig, cosim
+from hls.package.quantized_onnx import quantized_onnx, run_onnx
 from hls.project import HlsConfig
 from hls.rtl import trace
+from models.students.student import architecture_name
+from models.tagger import Tagger
 from tests.brevitas_students import build_brevitas
 from tests.feed_forward_students import SPECS
 from tests.hls.cosim.traced import Traced
@@ -84,6 +87,15 @@ def test_what_a_masked_place_holds_changes_no_bit(student: BrevitasStudent, firm
     assert masked.any(axis=1).mean() > 0.5 and not np.array_equal(jets, zeros)
     assert np.array_equal(student.predict(jets), student.predict(zeros))
     assert np.array_equal(firmware.compiled.predict(jets, threads=1), firmware.compiled.predict(zeros, threads=1))
+
+
+def test_its_onnx_file_gives_the_same_bits(student: BrevitasStudent, firmware: Firmware, tmp_path: Path) -> None:
+    spec, quantization = student.spec, {"front_end": "brevitas"}
+    network = student.to_keras()
+    tagger = Tagger(architecture_name(spec), spec, ("g", "q", "t"), None, network, "keras", quantization)
+    (tmp_path / "network.onnx").write_bytes(quantized_onnx(tagger))
+    jets = jets_of(firmware.circuit.shape)
+    assert np.array_equal(run_onnx(tmp_path / "network.onnx", jets), student.predict(jets))
 
 
 @pytest.mark.long

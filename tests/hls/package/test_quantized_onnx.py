@@ -73,12 +73,13 @@ def test_the_same_student_gives_the_same_bytes_and_only_quant_nodes_beside_the_s
     ("header", "can_be"),
     [
         ({"architecture": "mlp_student", "quantization": {"front_end": "qkeras"}}, True),
+        ({"architecture": "mlp_student", "quantization": {"front_end": "brevitas"}}, True),
         ({"architecture": "mlp_student", "quantization": {"front_end": "hgq2"}}, False),
         ({"architecture": "mlp_student", "quantization": None}, False),
         ({"architecture": "recurrent_student", "quantization": {"front_end": "qkeras"}}, False),
     ],
 )
-def test_only_feed_forward_students_of_qkeras_are_written(header: dict[str, Any], can_be: bool) -> None:
+def test_only_feed_forward_students_of_qkeras_layers_are_written(header: dict[str, Any], can_be: bool) -> None:
     assert is_expressible(header) == can_be
 
 
