@@ -1,45 +1,65 @@
 """Peak memory of a training by the number of jets in its file.
 
-python benchmarks/training_memory.py --out build/memory [--jets 10000 100000] [--architecture gru]
+python benchmarks/training_memory.py --out build/memory [--jets 100000 1000000] [--architecture gru] [--steps 250]
 
-Repeats the packaged top/QCD jets under new ids until there are so many, and trains for one epoch, each in a process of
-its own. Prints the peak resident memory of the process, and what a training jet adds from one number to the next.
+Repeats 50,000 packaged top/QCD jets until there are so many, and trains for one epoch, each in a process of its own.
+Prints the peak resident memory of the process, and what a training jet adds from one number to the next. With `--steps`
+an epoch has so many batches of training and of validation at most; all the file is looked through all the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import resource
-from dataclasses import replace
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import h5py
 
 from jets.dataset import SPLIT_FRACTIONS, JetsFile, JetsWriter
+from jets.hdf5 import HDF5Writer, open_hdf5
 from jets.samples import sample_path
 
+PATTERN_JETS, CHUNK = 50_000, 1000
 
-def repeated(path: Path, n_jets: int) -> Path:
-    """A file of so many jets."""
-    if path.exists():
-        return path
-    with JetsWriter(path, compression=1) as writer:
-        while writer.n_jets < n_jets:
-            for block in JetsFile(sample_path("top_qcd")).slices():
-                block = block[: n_jets - writer.n_jets]
-                if len(block):
-                    ids = np.arange(writer.n_jets, writer.n_jets + len(block), dtype=np.uint64)
-                    writer.append(replace(block, ids=ids))
+
+def repeated(folder: Path, n_jets: int) -> Path:
+    """A file of so many jets, without compressing any twice."""
+    path, pattern = folder / f"{n_jets}.h5", folder / "pattern.h5"
+    if not pattern.exists():
+        with JetsWriter(pattern, CHUNK) as writer:
+            writer.append(JetsFile(sample_path("top_qcd")).read(limit=PATTERN_JETS))
+    if not path.exists():
+        with open_hdf5(pattern) as file, HDF5Writer(path, CHUNK) as copy:
+            for _ in range(n_jets // PATTERN_JETS):
+                for name, dataset in datasets(file):
+                    copy.append_chunks(name, dataset)
+            copy.attributes["tagware"] = json.dumps(json.loads(file.attrs["tagware"]) | {"n_jets": n_jets})
     return path
 
 
-def peak_mb(architecture: str, path: Path, out: Path, answer: Any) -> None:
+def datasets(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
+    """All those in a group and in its groups."""
+    for item in group.values():
+        if isinstance(item, h5py.Dataset):
+            yield item.name, item
+        else:
+            yield from datasets(item)
+
+
+def peak_mb(architecture: str, path: Path, out: Path, steps: int | None, answer: Any) -> None:
     """Train for an epoch and send this process's peak memory, MB."""
+    import lightning
+
     from models.registry import architecture as find
     from models.training import TrainConfig, train
 
+    limits = {"limit_train_batches": steps, "limit_val_batches": steps}
+    lightning.Trainer = partial(lightning.Trainer, **limits)
     train(architecture, find(architecture).config_class(), path, TrainConfig(epochs=1), out)
     answer.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
@@ -48,15 +68,16 @@ def main() -> None:
     """Print a row for each number of jets."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("build/memory"))
-    parser.add_argument("--jets", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--jets", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--architecture", default="gru")
+    parser.add_argument("--steps", type=int)
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     before: tuple[int, float] | None = None
     print("jets in the file | peak MB | kB a training jet more", flush=True)
     for n_jets in options.jets:
-        path, answer = repeated(options.out / f"{n_jets}.h5", n_jets), context.Queue()
-        given = (options.architecture, path, options.out / f"{options.architecture}_{n_jets}", answer)
+        path, answer = repeated(options.out, n_jets), context.Queue()
+        given = (options.architecture, path, options.out / f"{options.architecture}_{n_jets}", options.steps, answer)
         process = context.Process(target=peak_mb, args=given)
         process.start()
         peak = answer.get()

@@ -68,11 +68,11 @@ class StoredSplit:
         """
         if n_jets >= self.n_jets:
             return self
-        chosen = np.random.default_rng(seed).permutation(len(self))[: max(1, n_jets // self.n_views)]
-        ends = np.cumsum(self._counts) // self.n_views
-        parts = np.split(np.sort(chosen), np.searchsorted(np.sort(chosen), ends[:-1]))
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[: max(1, n_jets // self.n_views)])
+        starts = np.append(0, np.cumsum(self._counts)) // self.n_views
+        edges = np.searchsorted(chosen, starts)
         fewer = copy(self)
-        fewer._chosen = [part - start for part, start in zip(parts, [0, *ends], strict=False)]
+        fewer._chosen = [chosen[a:b] - start for a, b, start in zip(edges, edges[1:], starts, strict=False)]
         fewer._survey()
         return fewer
 

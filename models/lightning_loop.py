@@ -113,8 +113,9 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
 
     def on_validation_epoch_end(self) -> None:
         """Loss and measures over the validation jets of all processes."""
-        observed = _joined(_from_all_processes(_joined(self._observed)))
+        mine = _joined(self._observed)
         self._observed.clear()
+        observed = _from_all_processes(mine)
         loss = float((observed["weights"] * observed["loss"]).mean())
         self.validated = {"validation_loss": loss, **self.objective.measures(observed)}
         self.log("validation_loss", loss, sync_dist=True)
@@ -142,12 +143,12 @@ def _joined(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
-def _from_all_processes(mine: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+def _from_all_processes(mine: dict[str, Tensor]) -> dict[str, Tensor]:
     if not torch.distributed.is_initialized():
-        return [mine]
+        return mine
     gathered: list[Any] = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(gathered, mine)
-    return gathered
+    return _joined(gathered)
 
 
 EXPECTED_WARNINGS = (

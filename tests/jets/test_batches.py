@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from jets.batches import Arrays, Batches, StoredSplit
 from jets.dataset import Jets, JetsFile, JetsWriter
@@ -46,7 +48,7 @@ def fed(jets: Jets) -> Arrays:
     return {"ids": jets.ids, "labels": jets.labels}
 
 
-def one_pass(batches: Batches, seed: int, size: int = 70, rank: int = 0, world: int = 1) -> list[np.ndarray]:
+def one_pass(batches: Batches, seed: int, size: int = 70, rank: int = 0, world: int = 1) -> list[NDArray[Any]]:
     permutation = np.random.default_rng(seed).permutation
     return [batch["ids"] for batch in batches.batches(size, permutation, rank, world)]
 
@@ -157,5 +159,5 @@ def test_a_class_without_jets_is_named(source: JetsFile, tmp_path: Path) -> None
     keep = jets[(jets.labels != 2) | ~np.isin(jets.ids, jets.split("validation").ids)]
     with pytest.raises(DataError, match=r"jets\.h5 \(split 'validation'\): class 'W' has no jets"):
         StoredSplit(written(keep, tmp_path), "validation")
-    with pytest.raises(DataError, match="class '.' has no jets"):
+    with pytest.raises(DataError, match=r"class '\w' has no jets"):
         StoredSplit(source, "train").drawn(2, seed=1)

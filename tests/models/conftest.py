@@ -19,6 +19,6 @@ def jets() -> Jets:
 @pytest.fixture(scope="session")
 def jets_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("jets") / "jets.h5"
-    with JetsWriter(path) as writer:
+    with JetsWriter(path, chunk=64) as writer:
         writer.append(synthetic_jets(1500, seed=2))
     return path
