@@ -60,6 +60,8 @@ def project(folder: Path, text: str) -> Path:
         (BASE + "compress: {front_end: hgq}\n", ["compress: front_end", "'hgq'", "hgq2"]),
         (BASE + "compress: {front_end: hgq2}\n", ["compress: hgq2", "no recurrent layers", "front_end: qkeras"]),
         (BASE + "student: {kind: linear_attention}\n", ["compress: bits", "HGQ2's layers", "front_end: hgq2"]),
+        (BASE + "compress: {front_end: brevitas}\n", ["compress: brevitas", "no layers for this student"]),
+        (BASE + "compress: {brevitas: {bits: 8}}\n", ["compress: brevitas", "'bits'", "did you mean 'bias'"]),
         (BASE + HGQ2_MLP + "  hgq2: {ebops: 0}\n", ["compress: hgq2", "ebops must be 1 or more"]),
         (BASE + HGQ2_MLP + "hls: {io_type: io_stream}\n", ["hls", "'features_q' has no kernel for io_stream"]),
         (BASE + EXACT + "compress: {exact: {gate_sum: [17, 4]}}\n", ["compress: exact", "gate_sum", "17 bits"]),
