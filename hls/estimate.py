@@ -7,8 +7,12 @@
   `LUT_MULTIPLIER_BITS` bits; a rule of thumb for what HLS tools do, not a documented limit.
 - Gate tables: one read port each; a 6-input LUT holds 64 bits (AMD UG574), a dual-port 18 Kb block RAM serves two
   reads (AMD UG573).
-- Latency: reuse factor + adder tree + steps of the gates, see `recurrent_step_cycles`. In static mode the one cell is
-  busy for all steps, so that interval and latency agree; otherwise every step has a cell (arXiv:2207.00559).
+- Latency of hls4ml's cells: reuse factor + adder tree + a cycle for each operation of the gates, an assumption about
+  the schedule of HLS tools (`recurrent_step_cycles`). Of an exact cell: as many cycles as the longest path of a step
+  takes by the delays that RTL stages are cut by (`exact_step_ns`). Stages end behind whole operations, so that it may
+  be a cycle more; the manifest of emitted RTL states its schedule.
+- In static mode the one cell is busy for all steps, so that interval and latency agree; otherwise every step has a
+  cell (arXiv:2207.00559).
 
 Adders, registers, control and routing are not counted; expect tens of percent, in either direction.
 """
@@ -24,6 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hls.fixed_point import FixedType
+from hls.rtl.config import LOGIC_SHARE
+from hls.rtl.emit import delays
 
 DSP_WIDTHS = (27, 18)
 LUT_MULTIPLIER_BITS = 10
@@ -156,6 +162,35 @@ def recurrent_step_cycles(kind: str, n_terms: int, reuse_factor: int, clock_ns: 
     return reuse_factor + tree_cycles(n_terms, clock_ns) + GATE_CYCLES[kind]
 
 
+def exact_step_ns(node: Any) -> float:
+    """The longest path of one step of an exact cell, from its state to the next one (docs/recurrent.md)."""
+    bits = {role: kind.width for role, kind in _types(node).items()}
+    products = [delays.product(bits[gate], other) for gate, other in _exact_products(node)]
+    add = delays.adder(bits["recurrence"])
+    tree = delays.ENTRY + _adder_levels(node) * add
+    if node.class_name == "ExactLSTM":
+        gate = max(_gate_ns(bits[f"{role}_sum"]) for role in ("enter", "forget", "candidate"))
+        return tree + gate + max(products[:2]) + 2 * add + _gate_ns(bits["squashed_sum"]) + products[2]
+    gates = _gate_ns(bits["reset_sum"]) + _gate_ns(bits["candidate_sum"])
+    second = add if node.get_attr("reset_after") else tree - delays.ENTRY
+    return tree + gates + sum(products) + second + 2 * delays.adder(bits["candidate"]) + delays.CAST
+
+
+def _gate_ns(sum_bits: int) -> float:
+    return delays.CAST + delays.table(sum_bits)
+
+
+def _adder_levels(node: Any) -> int:
+    """Levels of the tree that adds a gate's products with the state to what is known of it before.
+
+    A product adds as many shifted values as its constant has signed digits; sharing them takes a level more.
+    """
+    weight = node.weights["recurrent_weight"]
+    codes = np.rint(np.abs(weight.data) * 2.0 ** _fixed(weight.type).fraction_bits).astype(np.int64)
+    digits = np.bitwise_count(codes ^ (3 * codes)).reshape(int(node.get_attr("n_out")), -1).sum(axis=0)
+    return 1 + math.ceil(math.log2(digits.max() + 1))
+
+
 def _input_widths(node: Any, tensor: str | None = None) -> NDArray[np.int64]:
     """Bits of every number that a node reads of a tensor, its first one by default, in its shape.
 
@@ -254,34 +289,35 @@ def _recurrent(node: Any, clock_ns: float) -> LayerEstimate:
         *_gate_products(kind, units, table.width, state, _fixed(node.types["recurrent_weight_t"])),
     ]
     reads = (GATES[kind] + (kind == "LSTM")) * units
-    return _cell(node, clock_ns, parts, reuse_factor, (int(node.get_attr("table_size")) * table.width, reads))
+    inputs = max(int(node.get_attr("n_in")), units)
+    step = recurrent_step_cycles(kind, inputs + 1, reuse_factor, clock_ns)
+    return _cell(node, parts, step, reuse_factor, (int(node.get_attr("table_size")) * table.width, reads))
 
 
 def _exact(node: Any, clock_ns: float) -> LayerEstimate:
     """A recurrent layer of docs/recurrent.md: every product has its multiplier, every gate a table of its own."""
     units = int(node.get_attr("n_out"))
-    types = {role.removesuffix("_t"): _fixed(named) for role, named in node.types.items()}
+    types = _types(node)
     state, value = _fixed(node.get_output_variable().type), _fixed(node.get_input_variable().type)
     parts = [_matrix(node, "weight", value, 1), _matrix(node, "recurrent_weight", state, 1)]
-    for gate, bits in _exact_products(node, types, state):
+    for gate, bits in _exact_products(node):
         parts.append(_variable_products(units, types[gate].width, bits))
     tables = [role for role in types if f"{role}_sum" in types]
     table_bits = sum(2 ** types[f"{role}_sum"].width * types[role].width for role in tables)
-    return _cell(node, clock_ns, parts, 1, (table_bits, units))
+    step = math.ceil(exact_step_ns(node) / (LOGIC_SHARE * clock_ns))
+    return _cell(node, parts, step, 1, (table_bits, units))
 
 
 def _cell(
     node: Any,
-    clock_ns: float,
     parts: Sequence[tuple[float, int, int, float]],
+    step: int,
     reuse_factor: int,
     tables: tuple[int, int],
 ) -> LayerEstimate:
-    """A recurrent layer of such products, and of `tables` of so many bits with so many reads a step."""
-    kind, steps = node.class_name.removeprefix("Exact"), int(node.get_attr("n_timesteps"))
-    inputs = max(int(node.get_attr("n_in")), int(node.get_attr("n_out")))
+    """A recurrent layer of such products, of `step` cycles a step, and of `tables` of so many bits and reads a step."""
+    steps = int(node.get_attr("n_timesteps"))
     total, count, dsp, in_luts = (sum(column) for column in zip(*parts, strict=True))
-    step = recurrent_step_cycles(kind, inputs + 1, reuse_factor, clock_ns)
     copies = 1 if node.get_attr("static") else steps
     return LayerEstimate(
         name=node.name,
@@ -296,8 +332,14 @@ def _cell(
     )
 
 
-def _exact_products(node: Any, types: dict[str, FixedType], state: FixedType) -> list[tuple[str, int]]:
+def _types(node: Any) -> dict[str, FixedType]:
+    """The types of an exact cell by role."""
+    return {role.removesuffix("_t"): _fixed(named) for role, named in node.types.items()}
+
+
+def _exact_products(node: Any) -> list[tuple[str, int]]:
     """The gates that multiply in an exact cell, and the width of what they multiply."""
+    types, state = _types(node), _fixed(node.get_output_variable().type)
     if node.class_name == "ExactLSTM":
         widths = {"forget": "cell_state", "enter": "candidate", "leave": "squashed"}
         return [(gate, types[role].width) for gate, role in widths.items()]

@@ -22,6 +22,8 @@ LEVEL = 0.30
 """One look-up table and the net to it."""
 CHOICE = 0.15
 """Of two values or of two bits: most of them share a look-up table with their neighbours."""
+CAST = 6 * CHOICE
+"""Of a sum to a type that saturates: are the bits above the type's like its sign, and which end is it if not."""
 LUT_INPUTS = 6
 TABLE_BIT = 0.20
 """What each bit more than a look-up table has adds to a table."""
@@ -34,12 +36,25 @@ def own_delays(ops: Sequence[Any]) -> list[float]:
     return [_DELAYS[op.opcode](op, [ops[i] for i in op.addr]) if op.opcode in _DELAYS else 0.0 for op in ops]
 
 
+def adder(bits: int) -> float:
+    """A sum of so many bits."""
+    return ADDER + ADDER_BIT * bits
+
+
+def product(first_bits: int, second_bits: int) -> float:
+    """A product of two values."""
+    rows = min(first_bits, second_bits)
+    adders = min(rows, ROWS) + math.ceil(rows / ROWS) - 2
+    return LEVEL + adders * adder(max(first_bits, second_bits))
+
+
+def table(bits: int) -> float:
+    """A table with an entry for each code of so many bits."""
+    return LEVEL + TABLE_BIT * max(bits - LUT_INPUTS, 0)
+
+
 def _bits(op: Any) -> int:
     return int(sum(op.qint.kif))
-
-
-def _adder(bits: int) -> float:
-    return ADDER + ADDER_BIT * bits
 
 
 def _sum(op: Any, terms: Sequence[Any]) -> float:
@@ -48,21 +63,11 @@ def _sum(op: Any, terms: Sequence[Any]) -> float:
     shift = op.data[0]
     first_below = not sign and integer <= shift - fraction1
     second_below = not sign1 and shift + integer1 <= -fraction
-    return 0.0 if op.opcode == 0 and (first_below or second_below) else _adder(_bits(op))
+    return 0.0 if op.opcode == 0 and (first_below or second_below) else adder(_bits(op))
 
 
 def _negative(op: Any, terms: Sequence[Any]) -> float:
-    return _adder(_bits(op)) if _bits(terms[0]) > 1 else 0.0
-
-
-def _product(op: Any, terms: Sequence[Any]) -> float:
-    rows = min(_bits(term) for term in terms)
-    adders = min(rows, ROWS) + math.ceil(rows / ROWS) - 2
-    return LEVEL + adders * _adder(max(_bits(term) for term in terms))
-
-
-def _table(op: Any, terms: Sequence[Any]) -> float:
-    return LEVEL + TABLE_BIT * max(_bits(terms[0]) - LUT_INPUTS, 0)
+    return adder(_bits(op)) if _bits(terms[0]) > 1 else 0.0
 
 
 _DELAYS: Mapping[int, Callable[[Any, Sequence[Any]], float]] = {
@@ -71,12 +76,12 @@ _DELAYS: Mapping[int, Callable[[Any, Sequence[Any]], float]] = {
     0: _sum,
     1: _sum,
     2: lambda op, terms: CHOICE,
-    4: lambda op, terms: _adder(_bits(op)),
+    4: lambda op, terms: adder(_bits(op)),
     6: lambda op, terms: CHOICE,
-    7: _product,
-    8: _table,
+    7: lambda op, terms: product(*map(_bits, terms)),
+    8: lambda op, terms: table(_bits(terms[0])),
     9: lambda op, terms: CHOICE,
     10: lambda op, terms: CHOICE,
-    11: lambda op, terms: THREE_TERMS + _adder(_bits(op)),
+    11: lambda op, terms: THREE_TERMS + adder(_bits(op)),
 }
 """By alkaid's code of the operation (its docs/alir.md); constants and wraps are wires."""
