@@ -285,8 +285,8 @@ def _unreadable(weights: Path, error: Exception) -> LayoutError:
 def _quantized_objects(tagger: Tagger) -> dict[str, Any]:
     """The classes that a quantized model names; for a float model QKeras is not imported."""
     objects: dict[str, Any] = {}
-    if tagger.architecture == "particle_student":
-        from models.students import particles  # noqa: F401 (Keras finds its classes once it is imported)
+    if tagger.architecture in ("particle_student", "attention_student"):
+        from models.students import attention, particles  # noqa: F401 (Keras finds their classes once they are imported)
     if tagger.quantization is None:
         return objects
     front_end = tagger.quantization.get("front_end")

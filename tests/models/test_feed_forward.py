@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import models.students
 from jets.config import fill
 from jets.errors import ConfigError
 from jets.features import SIXTEEN_FEATURES, PowerOfTwoScaling, constituent_features, six_features
@@ -249,3 +251,18 @@ def test_a_float_student_is_saved_and_loaded(spec: FeedForwardSpec, tmp_path: Pa
     jets = replace(jets, high_level=values, high_level_features=HIGH_LEVEL_FEATURES)
     assert found.config == spec
     assert np.array_equal(found.predict(jets), tagger.predict(jets))
+
+
+def test_a_student_of_attention_is_loaded_by_who_never_built_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    from models.students import attention
+
+    scaling = PowerOfTwoScaling((0.0,) * 3, (0,) * 3)
+    Tagger("attention_student", ATTENTION, ("QCD", "top"), scaling, build_float(ATTENTION, 1), "keras").save(tmp_path)
+    monkeypatch.delitem(keras.saving.get_custom_objects(), "tagware>HeadProduct")
+    monkeypatch.delitem(sys.modules, attention.__name__)
+    monkeypatch.delattr(models.students, "attention")
+    assert Tagger.load(tmp_path).config == ATTENTION
