@@ -6,20 +6,19 @@
 For each number of stages of the cell (0: as many as the clock asks for) the design is emitted and mapped by Yosys,
 minutes each. Printed as a table: cycles, resources, the estimated clock, and the latency at the clock asked for or at
 the estimated one where that is slower; then the longest path, cell by cell. With one stage it is that of a whole step.
-With as many cells as steps the design is unrolled. With --flat it is mapped as one module, not block by block.
+With as many cells as steps the design is unrolled.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
-from dataclasses import replace
 from pathlib import Path
 
-from flow.hardware import emit_rtl
+from flow.hardware import emit_rtl, synthesize_rtl
 from hls.project import HlsConfig
 from hls.rtl.config import RtlConfig
-from hls.synth import SynthConfig, synthesize
+from hls.synth import SynthConfig
 from hls.synth.timing import Timing
 
 COLUMNS = ("stages", "cycles", "a jet every", "LUT", "FF", "DSP", "block RAM", "MHz", "ns")
@@ -30,9 +29,7 @@ def row(stages: int, options: argparse.Namespace) -> tuple[str, Timing]:
     out = options.out / f"cells_{options.cells}_stages_{stages}"
     rtl = RtlConfig(cells=options.cells, cell_stages=stages or None)
     design = emit_rtl(options.student, HlsConfig(clock_ns=options.clock_ns), rtl, out / "rtl")
-    if options.flat:
-        design = replace(design, units=())
-    (mapped,) = synthesize(design, SynthConfig(), out / ("flat" if options.flat else "synthesis")).mapped
+    (mapped,) = synthesize_rtl(out / "rtl", SynthConfig(), out / "synthesis").mapped
     assert mapped.timing is not None
     period = max(design.clock_ns, 1000 / mapped.timing.fmax_mhz)
     found = mapped.resources
@@ -58,7 +55,6 @@ def main() -> None:
     parser.add_argument("--stages", type=int, nargs="+", default=[0])
     parser.add_argument("--cells", type=int, default=1)
     parser.add_argument("--clock-ns", type=float, default=5.0)
-    parser.add_argument("--flat", action="store_true")
     options = parser.parse_args()
     found = [row(stages, options) for stages in options.stages]
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
