@@ -5,8 +5,8 @@
 A DESIGN may be a pattern, such as 'exact_*_static'. The exact cells have learnt bits: each is trained for a few epochs
 on the packaged jets, with padding skipped (as in the "masked" designs), and Keras is compared, too. The other networks
 have fresh weights, which use more of their codes than trained ones. VECTORS is the number of random vectors; beside
-them go 72,000 jets (QCD, top) through the recurrent designs and 12,000 (five classes) through the others. Prints a JSON
-object for each design.
+them go 72,000 jets (QCD, top) through the recurrent designs and 12,000 (five classes) through the others, and those of
+the jets files after --jets (`tagware simulate`). Prints a JSON object for each design.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import filter as matching
 from functools import partial
@@ -157,16 +157,21 @@ def through_hls4ml(model: Any, folder: Path) -> Converted:
     return Converted(circuit, simulated)
 
 
-def packaged_jets(circuit: Circuit) -> Codes:
-    """The jets of the packaged sample that has what a design reads, as its input codes."""
-    jets = JetsFile(sample_path("top_qcd" if circuit.shape == (20, 6) else "five_class")).read()
+def jets_for(circuit: Circuit, more: Sequence[Path]) -> Codes:
+    """The jets of the packaged sample that has what a design reads, and of more files, as its input codes."""
+    samples = [
+        JetsFile(path).read() for path in (sample_path("top_qcd" if circuit.shape == (20, 6) else "five_class"), *more)
+    ]
     if len(circuit.shape) == 1:
-        values = mlp_inputs(jets, MlpSpec(), fit_mlp_scaling(jets, MlpSpec()))["features"]
+        scaling = fit_mlp_scaling(samples[0], MlpSpec())
+        values = np.concatenate([mlp_inputs(jets, MlpSpec(), scaling)["features"] for jets in samples])
     else:
         n_constituents, n_features = circuit.shape
-        features = constituent_features(jets, n_constituents, CONSTITUENT_FEATURES[n_features])
-        mask = jets.mask[:, :n_constituents]
-        values = PowerOfTwoScaling.fit(features, mask).apply(features, mask)
+        names = CONSTITUENT_FEATURES[n_features]
+        features = np.concatenate([constituent_features(jets, n_constituents, names) for jets in samples])
+        mask = np.concatenate([jets.mask[:, :n_constituents] for jets in samples])
+        packaged = slice(len(samples[0]))
+        values = PowerOfTwoScaling.fit(features[packaged], mask[packaged]).apply(features, mask)
     codes = np.floor(values.reshape(len(values), -1).astype(np.float64) / circuit.input.step)
     lowest = -1 << (circuit.input.width - 1) if circuit.input.signed else 0
     return np.asarray(np.clip(codes, lowest, lowest + (1 << circuit.input.width) - 1), np.int64)
@@ -213,7 +218,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     converted = convert(folder)
     circuit = converted.circuit
     design = emit(circuit, "tagger", config)
-    sent = stimuli(design.input, circuit.shape, packaged_jets(circuit), options.vectors, options.seed)
+    sent = stimuli(design.input, circuit.shape, jets_for(circuit, options.jets), options.vectors, options.seed)
     expected = converted.simulated(sent.codes)
     interpreted = codes_of(circuit.interpret(values_of(sent.codes, circuit)), circuit)
     waits = CosimConfig(gap_probability=0.05, back_pressure_probability=0.05, reset_at=len(sent) // 2)
@@ -246,6 +251,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("designs", nargs="*", metavar="DESIGN", help=f"of {', '.join(DESIGNS)}; all by default")
     parser.add_argument("--vectors", type=int, default=100_000)
+    parser.add_argument("--jets", type=Path, nargs="+", default=[], help="jets files beside the packaged sample")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if unknown := [pattern for pattern in options.designs if not matching(DESIGNS, pattern)]:
