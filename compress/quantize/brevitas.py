@@ -77,10 +77,9 @@ def with_types(spec: FeedForwardSpec, n_outputs: int, types: Mapping[str, Width]
     import qkeras
 
     def quantizer(tensor: str) -> Any:
-        width = types[tensor]
-        if width.signed:
-            return qkeras.quantized_bits(width.total, width.integer - 1, alpha=1)
-        return qkeras.quantized_relu(width.total, width.integer)
+        width = types[tensor]  # of a quantized_relu the integer bits cannot be fewer than none
+        integer = width.integer - width.signed
+        return qkeras.quantized_bits(width.total, integer, keep_negative=width.signed, alpha=1)
 
     def dense(width: int, use_bias: bool, name: str) -> Any:
         bias = {"bias_quantizer": quantizer(f"{name}/bias")} if use_bias else {}

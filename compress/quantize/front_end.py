@@ -77,11 +77,10 @@ def front_end_of(bits: AnyBits) -> FrontEnd:
         return FrontEnd("hgq2", hgq2.build_quantized, hgq2.warm_start, hgq2.bits_per_tensor, hgq2.ebops, ("hgq2",))
     from compress.quantize import cost
 
-    if isinstance(bits, BrevitasBits):
-        from compress.quantize.brevitas_student import BrevitasStudent
+    stored = FrontEnd("qkeras", qkeras.build_quantized, qkeras.warm_start, cost.bits_per_tensor, cost.ebops)
+    if not isinstance(bits, BrevitasBits):
+        return stored
+    from compress.quantize.brevitas_student import BrevitasStudent
 
-        build, packages = brevitas.build_quantized, ("brevitas", "torch")
-        return FrontEnd(
-            "brevitas", build, qkeras.warm_start, cost.bits_per_tensor, cost.ebops, packages, BrevitasStudent
-        )
-    return FrontEnd("qkeras", qkeras.build_quantized, qkeras.warm_start, cost.bits_per_tensor, cost.ebops)
+    own = {"build": brevitas.build_quantized, "packages": ("brevitas", "torch"), "trains": BrevitasStudent}
+    return dataclasses.replace(stored, name="brevitas", **own)
