@@ -59,7 +59,9 @@ def test_firmware_that_takes_streams_is_emulated_jet_by_jet(tmp_path: Path) -> N
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("build", "kind"), [(build_feed_forward, "jedi_linear"), (build_heterogeneous, "linear_attention")])
+@pytest.mark.parametrize(
+    ("build", "kind"), [(build_feed_forward, "jedi_linear"), (build_heterogeneous, "linear_attention")]
+)
 def test_students_of_particles_are_emulated_with_their_generated_kernels(
     build: Callable[[FeedForwardSpec], Any], kind: str, tmp_path: Path
 ) -> None:
