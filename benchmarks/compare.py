@@ -29,7 +29,7 @@ from hls.comparison.compare import measure
 from hls.report import installed_versions
 from jets.files import write_json
 
-NO_TABLES = ("robustness", "bit_flips", "hardware", "budget")
+NO_TABLES = ("layers", "robustness", "bit_flips", "views", "shifts", "hardware", "budget")
 
 
 def invented(n_jets: int, n_taggers: int, n_classes: int, seed: int = 1) -> Scored:
@@ -86,13 +86,14 @@ def benchmark(n_jets: int, n_taggers: int, n_classes: int) -> dict[str, Any]:
     )
     with tempfile.TemporaryDirectory() as folder:
         comparison.save(Path(folder))
-        _, rendering = timed(lambda: render_comparison(Path(folder)))
+        page, rendering = timed(lambda: render_comparison(Path(folder)))
+        page_megabytes = page.stat().st_size / 1e6
     return {
         "jets": n_jets,
         "taggers": n_taggers,
         "classes": n_classes,
         "measure": measuring,
-        "page": rendering,
+        "page": {**rendering, "megabytes": page_megabytes},
         "megabytes": peak_megabytes() - before,
         "machine": {"cores": len(os.sched_getaffinity(0)), "load": os.getloadavg()[0]},
     }

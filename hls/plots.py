@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hls.compare import Scores
+from hls.svg import svg
 from hls.tables import model_name
 from jets.errors import LayoutError
 from jets.files import existing_file
@@ -215,17 +214,3 @@ def canvas(width: float, height: float) -> Iterator[Figure]:
     settings: Any = {**mplhep.style.CMS, **_STYLE}
     with matplotlib.rc_context(settings):
         yield Figure(figsize=(width, height), layout="constrained")
-
-
-def svg(figure: Figure, prefix: str) -> str:
-    """A figure as an <svg> element whose ids start with `prefix`, so that several can stand in one page."""
-    buffer = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(buffer, format="svg", metadata=nothing)
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r'\bid="', f'id="{prefix}-', text)
-    text = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", text)
-    return re.sub(
-        r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1), count=1
-    )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from hls import plots, tables
 from hls.compare import Scores
 from hls.report import Report
+from hls.sheets import report_sheets
 from hls.synth.config import FAMILIES
 from hls.tables import main_table_text, markdown_table, update_readme
 from jets.errors import DataError
@@ -18,6 +19,8 @@ from jets.files import replacing
 
 __all__ = ["main_table_text", "markdown_table", "render_html", "update_readme"]
 
+UNQUOTED = "/,:;=()[]{}|!*@$?+"
+"""What may stand in a data link as it is, besides letters and digits."""
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -74,6 +77,7 @@ def _page(report: Report, drawn: Mapping[str, Mapping[str, str]], comparison: st
             has_controls=any(name.startswith("control_") for name in report.models),
             provenance=json.dumps(report.jets["provenance"], indent=2, ensure_ascii=False),
             comparison=comparison,
+            links={name: data_link(text, "text/csv") for name, text in report_sheets(report).items()},
             **drawn,
         )
     )
@@ -108,4 +112,4 @@ def _measured(measure: Mapping[str, Any]) -> str:
 
 def data_link(text: str, kind: str) -> str:
     """A file of a MIME type inside a link, for pages that need nothing else."""
-    return f"data:{kind};charset=utf-8;base64," + base64.b64encode(text.encode()).decode()
+    return f"data:{kind};charset=utf-8,{quote(text, safe=UNQUOTED)}"

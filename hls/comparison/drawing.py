@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hls.comparison.comparison import Comparison
-from hls.plots import canvas, literal, svg
+from hls.plots import canvas, literal
+from hls.svg import svg
 from jets.files import OWNER_MARK, replacing
 
 if TYPE_CHECKING:

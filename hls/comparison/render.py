@@ -13,6 +13,7 @@ from hls.comparison.hardware_plots import hardware_plots
 from hls.comparison.layer_plots import layer_plots
 from hls.comparison.physics_plots import physics_plots
 from hls.render import data_link, page_environment
+from hls.sheets import csv_text
 from jets.files import OWNER_MARK, replacing
 
 PAGE, TABLES, PLOTS = "comparison.html", "tables", "plots"
@@ -28,7 +29,7 @@ def render_comparison(folder: Path) -> Path:
     """
     folder = Path(folder)
     comparison = Comparison.load(folder)
-    sheets = {name: tables.csv_text(rows) for name, rows in comparison.tables.items()}
+    sheets = {name: csv_text(rows) for name, rows in comparison.tables.items()}
     with replacing(folder / TABLES) as temporary:
         temporary.mkdir()
         (temporary / OWNER_MARK).touch()

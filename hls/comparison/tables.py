@@ -1,10 +1,8 @@
-"""A Comparison as tables: every number as CSV, and what the page shows of it."""
+"""What the page of a Comparison shows of its tables."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hls.comparison.comparison import Comparison
@@ -26,32 +24,6 @@ VIEW_NAMES = {
     "fsr_up": "FSR scale × √2",
     "vincia": "Vincia shower",
 }
-
-
-def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:
-    """A table as CSV in full precision: value, error, difference to the first tagger and its error in own columns."""
-    flat = [_flat(row) for row in rows]
-    if not flat:
-        return ""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(dict.fromkeys(key for row in flat for key in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
-    return stream.getvalue()
-
-
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in row.items():
-        if isinstance(value, Mapping):
-            flat[key] = value["value"]
-            flat |= {f"{key}_{name}": item for name, item in value.items() if name not in ("value", "difference")}
-            if "difference" in value:
-                difference = value["difference"] or {"value": None, "error": None}
-                flat[f"{key}_difference"], flat[f"{key}_difference_error"] = difference["value"], difference["error"]
-        else:
-            flat[key] = " ".join(value) if isinstance(value, list | tuple) else value
-    return flat
 
 
 def difference(number: Mapping[str, Any]) -> str:

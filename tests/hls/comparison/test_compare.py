@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import dataclasses
 import html
@@ -14,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import h5py
 import numpy as np
@@ -22,8 +22,9 @@ import pytest
 from hls.compare import Scores
 from hls.comparison import Budget, Candidate, CompareConfig, Comparison, compare, render_comparison
 from hls.comparison.drawing import look, marker
-from hls.comparison.tables import csv_text, summary_table, verdict
+from hls.comparison.tables import summary_table, verdict
 from hls.report import Report
+from hls.sheets import csv_text
 from jets.config import fill
 from jets.dataset import Jets, JetsWriter
 from jets.errors import ConfigError, DataError, InputError, LayoutError, StorageError
@@ -105,13 +106,13 @@ def test_a_budget_that_nothing_keeps_is_said_with_the_nearest(made: Path, budget
 
 def test_every_table_is_a_csv_with_the_numbers_of_the_json_also_in_the_page(made: Path) -> None:
     comparison, page = Comparison.load(made), (made / "comparison.html").read_text()
-    links = dict(re.findall(r'download="(\w+)\.csv" href="data:text/csv;charset=utf-8;base64,([^"]+)"', page))
+    links = dict(re.findall(r'download="(\w+)\.csv" href="data:text/csv;charset=utf-8,([^"]+)"', page))
     assert {name for name, rows in comparison.tables.items() if rows} == set(links)
     for name, rows in comparison.tables.items():
         text = (made / "tables" / f"{name}.csv").read_text()
         assert text == csv_text(rows)
         if rows:
-            assert base64.b64decode(links[name]).decode() == text
+            assert unquote(html.unescape(links[name])) == text
     (row,) = (
         row for row in comparison.tables["rejection"] if row["tagger"] == "<csim>" and row["signal_efficiency"] == 0.5
     )
