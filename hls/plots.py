@@ -77,7 +77,7 @@ class TrainingCurve:
         """
         try:
             rows = read_curves(existing_file(path, "training log"))
-            columns = [np.array([row[name] for row in rows]) for name in CURVE_COLUMNS]
+            epochs, training, validation = (np.array([row[name] for row in rows]) for name in CURVE_COLUMNS)
         except KeyError as error:
             raise LayoutError(f"has no column {error}", path, "train again") from None
         except (ValueError, TypeError, csv.Error) as error:
@@ -85,7 +85,7 @@ class TrainingCurve:
         if not rows:
             raise LayoutError("holds no epoch", path, "train again")
         best = np.argmax([row.get("best", -row["validation_loss"]) for row in rows])
-        return cls(*columns, int(best))
+        return cls(epochs, training, validation, int(best))
 
 
 def roc_plots(scores: Scores) -> dict[str, str]:
