@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
@@ -20,6 +20,8 @@ from jets.errors import ConfigError, InputError, ToolFailed, ToolNotFound
 Result = TypeVar("Result")
 SECONDS = 10
 """That a scheduler has to answer."""
+FIRST_WORKER_SECONDS = 60
+"""That workers have to begin, which a batch system starts when it likes."""
 
 
 def worker_count(processes: int | None) -> int:
@@ -79,6 +81,8 @@ def hire(jobs: int | None = None, cluster: str | None = None) -> Iterator[Worker
             yield Workers(pool, n_workers, (BrokenProcessPool,))
         return
     with _client(_dask(), n_workers, cluster) as client:
+        with suppress(TimeoutError):
+            client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
         threads = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
         if not threads:
             raise InputError("the Dask cluster has no workers", cluster, "start some with `dask worker ADDRESS`")

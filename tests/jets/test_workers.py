@@ -2,6 +2,7 @@ import os
 import signal
 from functools import partial
 
+import distributed
 import pytest
 
 from jets import workers
@@ -48,6 +49,15 @@ def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(workers, "SECONDS", 1)
     with pytest.raises(InputError, match=r"tcp://127\.0\.0\.1:9: there is no Dask scheduler here"):
         list(run_tasks([fail], 1, "a power", "tcp://127.0.0.1:9"))
+
+
+def test_a_cluster_without_workers_is_waited_for_and_then_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "FIRST_WORKER_SECONDS", 1)
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=None) as empty,
+        pytest.raises(InputError, match="the Dask cluster has no workers; start some with `dask worker ADDRESS`"),
+    ):
+        list(run_tasks([fail], 1, "a power", empty.scheduler_address))
 
 
 def test_there_is_a_worker_a_core_and_never_none() -> None:
