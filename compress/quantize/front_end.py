@@ -82,5 +82,9 @@ def front_end_of(bits: AnyBits) -> FrontEnd:
         return stored
     from compress.quantize.brevitas_student import BrevitasStudent
 
-    own = {"build": brevitas.build_quantized, "packages": ("brevitas", "torch"), "trains": BrevitasStudent}
+    own: dict[str, Any] = {
+        "build": brevitas.build_quantized,
+        "packages": ("brevitas", "torch"),
+        "trains": BrevitasStudent,
+    }
     return dataclasses.replace(stored, name="brevitas", **own)
