@@ -5,13 +5,13 @@
 trains students of the packaged five-class jets from several seeds and measures on the test split (--parts):
 
 gain      MLP, DeepSets and JEDI-linear of HGQ2, led to one number of EBOPs, from a teacher and from the labels alone
-front     the MLP at several numbers of EBOPs, against QKeras and PQuantML at 8 bits, with the LUT of their RTL
+front     the MLP of HGQ2 at several numbers of EBOPs, against QKeras and PQuantML, with the LUT of their RTL
 rounding  the float MLP rounded to fixed point, against the same types after quantization-aware training
 
 The teacher is the mean of float networks of the 16 features. Printed, and written to `compression.json` in the folder,
 and with --page between the markers of a page with its plot beside it. A run that was interrupted goes on where it
 stopped, and one with more seeds goes on from one with fewer. PQuantML is not needed by tagware: `pip install --no-deps
-pquant-ml==0.1.0` (--no-deps: it must not replace HGQ2 or QKeras), or leave it out with --without-pquant.
+pquant-ml==0.1.0` (which must not replace HGQ2 or QKeras), or leave it out with --without-pquant.
 """
 
 from __future__ import annotations
@@ -371,22 +371,23 @@ def front_table(results: Results) -> Table:
 
 
 def cheapest(results: Results) -> Iterator[str]:
-    """For each baseline the least of ours that is as accurate: no more than one standard deviation below it."""
-    ours = sorted(
-        (pair for pair in results.front if pair[0] == "teacher"),
-        key=lambda pair: results.mean("cost", "MLP", *pair) or 0.0,
-    )
-    for pair in (pair for pair in results.front if pair[0] != "teacher"):
-        name, cost = Student("MLP", *pair, 0).name, results.mean("cost", "MLP", *pair)
-        for candidate in ours:
-            found = results.less(results.of("MLP", *candidate), results.of("MLP", *pair))["accuracy"]
+    """For each of the other tools' students the least of ours no more than one standard deviation less accurate."""
+
+    def cost(pair: tuple[str, int]) -> float:
+        return results.mean("cost", "MLP", *pair) or 0.0
+
+    ours = sorted((pair for pair in results.front if pair[0] in ("teacher", "labels")), key=cost)
+    for other in (pair for pair in results.front if pair not in ours):
+        told = "none of ours is as accurate"
+        for pair in ours:
+            found = results.less(results.of("MLP", *pair), results.of("MLP", *other))["accuracy"]
             if found.value >= -found.error:
-                ratio = (results.mean("cost", "MLP", *candidate) or 0.0) / (cost or 1.0)
-                ours_name = Student("MLP", *candidate, 0).name
-                yield f"- {name}: {ours_name} has {ratio:.2f} of its LUT, {percent(found, relative=True)} % accuracy"
+                name = Student("MLP", *pair, 0).name
+                told = (
+                    f"{name} has {cost(pair) / cost(other):.2f} of its LUT, {percent(found, relative=True)} % accuracy"
+                )
                 break
-        else:
-            yield f"- {name}: none of ours is as accurate"
+        yield f"- {Student('MLP', *other, 0).name}: {told}"
 
 
 def rounding_table(results: Results) -> Table:
@@ -404,7 +405,8 @@ def rounding_table(results: Results) -> Table:
 def page(results: Results, options: argparse.Namespace, bench: Bench) -> str:
     """All tables that were asked for, in Markdown."""
     teacher = over_seeds([results.physics[None]])
-    jets = f"{len(bench.test):,} test jets ({', '.join(bench.jets_file.classes)}), {len(results.seeds)} seeds"
+    classes, seeds = ", ".join(bench.jets_file.classes), ", ".join(map(str, results.seeds))
+    jets = f"{len(bench.test):,} test jets ({classes}), seeds {seeds}"
     parts = [
         f"{jets}. The teacher: accuracy {percent(teacher['accuracy'])} %, 1/ε_B {rejection(teacher['rejection'])}."
     ]
