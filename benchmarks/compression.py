@@ -282,7 +282,8 @@ def _ranked(scores: Scores, name: str) -> list[SortedScores]:
 
 def students(options: argparse.Namespace, seed: int) -> Iterator[Student]:
     """All of a seed that are asked for; some start from the float MLP of QKeras' students, which come first."""
-    yield from (Student("MLP", "qkeras", width, seed) for width in WIDTHS)
+    if options.parts != ["gain"]:
+        yield from (Student("MLP", "qkeras", width, seed) for width in WIDTHS)
     if "rounding" in options.parts:
         yield from (Student("MLP", "rounded", width, seed) for width in WIDTHS)
     if "front" in options.parts:
