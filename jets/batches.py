@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from jets.dataset import Jets, JetsFile, concatenate, require_labels
 
 WINDOW_JETS = 50_000
+SAMPLE_JETS = 25_000
 
 Arrays = dict[str, NDArray[Any]]
 """By name, first axis the jets."""
@@ -111,8 +112,9 @@ class StoredSplit:
             yield jets[(rows if self._chosen is None else rows[self._chosen[block]]).ravel()]
 
     def sample(self) -> Jets:
-        """The jets of one window, evenly spread over the file: all, if there are no more."""
-        return concatenate(list(self.read(next(self.windows()))))
+        """All the jets of a split of one window; of a larger one `SAMPLE_JETS`, evenly spread over the file."""
+        step = 1 if self.n_windows == 1 else -(-self.n_jets // SAMPLE_JETS)
+        return concatenate(list(self.read(np.flatnonzero(self._counts)[::step].tolist())))
 
 
 class Batches:

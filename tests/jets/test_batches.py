@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import jets.batches
 from jets.batches import Arrays, Batches, StoredSplit
 from jets.dataset import Jets, JetsFile, JetsWriter
 from jets.errors import DataError
@@ -99,7 +100,15 @@ def test_windows_are_of_equal_size_and_of_all_classes_where_the_file_is_sorted_b
     for blocks in stored.windows(np.random.default_rng(1).permutation):
         labels = np.concatenate([jets.labels for jets in stored.read(blocks)])
         assert np.bincount(labels, minlength=5).min() > 0
-    assert set(stored.sample().labels) == set(range(5)) and len(stored.sample()) in sizes
+
+
+def test_a_sample_is_all_that_fits_in_a_window_and_else_evenly_spread(
+    source: JetsFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jets.batches, "SAMPLE_JETS", 400)
+    np.testing.assert_array_equal(StoredSplit(source, "train").sample().ids, source.read("train").ids)
+    sample = StoredSplit(source, "train", window=WINDOW).sample()
+    assert 300 < len(sample) < 500 and np.bincount(sample.labels, minlength=5).min() > 0
 
 
 @pytest.mark.parametrize("world", [2, 3])

@@ -333,40 +333,6 @@ def test_of_processes_that_run_the_same_command_only_the_first_writes(jets_file:
     assert Tagger.load(out).provenance["epochs"] == 1
 
 
-PEAK_MB = """
-import resource, sys
-from functools import partial
-from pathlib import Path
-import models.training
-from jets.batches import StoredSplit
-from models.teachers.recurrent import RecurrentConfig
-
-models.training.StoredSplit = partial(StoredSplit, window=int(sys.argv[3]))
-config = models.training.TrainConfig(epochs=1, batch_size=1000, accelerator="cpu")
-network = RecurrentConfig(units=4, dense=(4,), n_constituents=24)
-models.training.train("gru", network, sys.argv[1], config, Path(sys.argv[2]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-"""
-
-
-@pytest.mark.long
-def test_the_memory_of_a_training_does_not_grow_with_the_number_of_jets(tmp_path: Path) -> None:
-    block = synthetic_jets(10_000)
-    for name, n_blocks in (("few", 1), ("many", 10)):
-        with JetsWriter(tmp_path / f"{name}.h5", compression=None) as writer:
-            for number in range(n_blocks):
-                writer.append(dataclasses.replace(block, ids=block.ids + np.uint64(number * len(block))))
-
-    def peak_mb(name: str, window: int) -> float:
-        arguments = [str(tmp_path / f"{name}.h5"), str(tmp_path / f"{name}_{window}"), str(window)]
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-        command = [sys.executable, "-c", PEAK_MB, *arguments]
-        return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
-
-    few = peak_mb("few", 5000)
-    assert peak_mb("many", 5000) - few < 20 < 60 < peak_mb("many", 1_000_000) - few
-
-
 def test_a_later_process_waits_for_the_folder_of_the_first(
     jets_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
