@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -170,3 +171,24 @@ def test_a_class_without_jets_is_named(source: JetsFile, tmp_path: Path) -> None
         StoredSplit(written(keep, tmp_path), "validation")
     with pytest.raises(DataError, match=r"class '\w' has no jets"):
         StoredSplit(source, "train").drawn(2, seed=1)
+
+
+@pytest.mark.long
+def test_memory_grows_with_the_window_and_not_with_the_file(tmp_path: Path) -> None:
+    block = synthetic_jets(3000)
+    (tmp_path / "many").mkdir()
+    few, many = written(block, tmp_path), tmp_path / "many/jets.h5"
+    with JetsWriter(many, chunk=64, compression=None) as writer:
+        for number in range(10):
+            writer.append(replace(block, ids=block.ids + np.uint64(number * len(block))))
+
+    def peak_bytes(source: JetsFile, window: int) -> int:
+        tracemalloc.start()
+        split = StoredSplit(source, "train", window=window)
+        one_pass(Batches(split, lambda some: {"ids": some.ids, "constituents": some.constituents}), seed=1)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    peak = peak_bytes(few, 1000)
+    assert peak_bytes(JetsFile(many), 1000) < 1.5 * peak < 5 * peak < peak_bytes(JetsFile(many), 100_000)
