@@ -48,6 +48,7 @@ PACKAGES = {
     "tensorflow": ("the Keras backend of students", SETUP),
     QKERAS: ("quantization-aware training", SETUP),
     "hgq2": ("quantization-aware training that learns bits", SETUP),
+    "brevitas": ("quantization-aware training in torch", SETUP),
     "hls4ml": ("HLS C++ from students", SETUP),
     "onnx": ("students as ONNX in packages", SETUP),
     "optuna": ("searches", SETUP),
