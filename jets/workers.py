@@ -100,7 +100,7 @@ def _dask() -> Any:
 @contextmanager
 def _client(dask: Any, jobs: int, cluster: str) -> Iterator[Any]:
     if cluster == "local":
-        options = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
+        options = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": ":0"}
         with dask.LocalCluster(silence_logs=logging.ERROR, **options) as local, dask.Client(local) as client:
             yield client
         return

@@ -20,6 +20,9 @@ SPECS: dict[str, FeedForwardSpec] = {
 }
 """Five particles: a number that is no power of two."""
 
+IN_QKERAS = tuple(kind for kind, spec in SPECS.items() if not isinstance(spec, AttentionSpec))
+"""Those that are made of QKeras' layers, too."""
+
 
 def build_feed_forward(spec: FeedForwardSpec, n_outputs: int = 2, seed: int = 0) -> Any:
     import keras

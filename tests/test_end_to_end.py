@@ -95,7 +95,7 @@ def test_the_run_ends_with_the_comparison_that_the_report_leads_to(project: Path
     assert layers == ["constituents", "rnn", "dense_0", "relu_0", "logit"]
     assert comparison.taggers[3]["firmware"] == "../csim/firmware"
     report = project / "build/report/report.html"
-    (link,) = re.findall(r'href="([^#"]+)"', report.read_text())
+    (link,) = re.findall(r'href="([^#":]+)"', report.read_text())
     assert (report.parent / link).resolve() == (project / "build/comparison/comparison.html").resolve()
 
 

@@ -16,7 +16,7 @@ from hls.convert.plan import plan_layers
 from hls.project import HlsConfig
 from hls.rtl import trace
 from models.students.neurons import kernel_of, neurons_of
-from tests.feed_forward_students import SPECS, build_feed_forward
+from tests.feed_forward_students import IN_QKERAS, SPECS, build_feed_forward
 from tests.hls.rtl.firmware import firmware_of, graph_of
 
 
@@ -73,7 +73,7 @@ def test_wider_sums_of_a_second_task_change_no_bit_of_the_first_in_csim_and_rtl(
     np.testing.assert_array_equal(after.circuit.interpret(inputs)[:, :1], expected)
 
 
-@pytest.mark.parametrize("kind", SPECS)
+@pytest.mark.parametrize("kind", IN_QKERAS)
 def test_one_step_of_one_earlier_weight_or_one_way_back_is_seen(kind: str) -> None:
     first = pruned(kind)
     second = extended(kind, first)

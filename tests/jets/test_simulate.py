@@ -196,7 +196,7 @@ def test_high_level_features_are_those_of_all_constituents(jets: Jets, tmp_path:
 def test_provenance_says_what_was_simulated(small_file: Path) -> None:
     provenance = JetsFile(small_file).provenance
     assert provenance["multiple_interactions"] == "off"
-    assert provenance["detector"]["tracker"]["eta_max"] == 2.5
+    assert provenance["views"]["nominal"]["detector"]["tracker"]["eta_max"] == 2.5
     assert provenance["config"]["seed"] == 1 and provenance["versions"]["pythia8mc"]
     assert "flat" in provenance["pt_spectrum"]
 

@@ -54,7 +54,7 @@ def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -
 def test_a_cluster_without_workers_is_waited_for_and_then_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "FIRST_WORKER_SECONDS", 1)
     with (
-        distributed.LocalCluster(n_workers=0, dashboard_address=None) as empty,
+        distributed.LocalCluster(n_workers=0, dashboard_address=":0") as empty,
         pytest.raises(InputError, match="the Dask cluster has no workers; start some with `dask worker ADDRESS`"),
     ):
         list(run_tasks([fail], 1, "a power", empty.scheduler_address))

@@ -22,6 +22,7 @@ from tests.hls.rtl.firmware import build_chain, graph_of
 N_VECTORS = 300
 TAGGER = {
     "architecture": "chain",
+    "config": {},
     "quantization": None,
     "classes": ["QCD", "top"],
     "scaling": {"offset": [0.5] * 8, "exponent": [-1] * 8},

@@ -18,12 +18,11 @@ from hls.rtl import trace
 from jets.errors import LayoutError, ToolNotFound
 from models.students.student import architecture_name
 from models.tagger import Tagger
-from tests.feed_forward_students import SPECS, build_feed_forward
+from tests.feed_forward_students import IN_QKERAS, SPECS, build_feed_forward
 from tests.hls.firmware import write_project
 from tests.hls.package.finished import store_vectors
 from tests.hls.rtl.firmware import graph_of
 
-KINDS = list(SPECS)
 
 
 def tagger_of(kind: str) -> Tagger:
@@ -32,7 +31,7 @@ def tagger_of(kind: str) -> Tagger:
     return Tagger(architecture_name(spec), spec, ("g", "q", "t"), None, network, "keras", quantization)
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=IN_QKERAS)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `verify` looks at: the HLS project with its vectors, and the ONNX file."""
     folder = tmp_path_factory.mktemp("package")
@@ -62,7 +61,7 @@ def test_one_step_of_one_weight_is_seen(folder: Path, tmp_path: Path) -> None:
 
 def test_the_same_student_gives_the_same_bytes_and_only_quant_nodes_beside_the_standard(folder: Path) -> None:
     content = (folder / ONNX).read_bytes()
-    assert any(quantized_onnx(tagger_of(kind)) == content for kind in KINDS)
+    assert any(quantized_onnx(tagger_of(kind)) == content for kind in IN_QKERAS)
     model = onnx.load_from_string(content)
     onnx.checker.check_model(model)
     assert {node.op_type for node in model.graph.node if node.domain} == {"Quant"}
