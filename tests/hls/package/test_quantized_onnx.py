@@ -24,7 +24,6 @@ from tests.hls.package.finished import store_vectors
 from tests.hls.rtl.firmware import graph_of
 
 
-
 def tagger_of(kind: str) -> Tagger:
     spec, network = SPECS[kind], build_feed_forward(SPECS[kind], n_outputs=3)
     quantization = {"front_end": "qkeras"}
