@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from compress.quantize.brevitas import BrevitasBits, build_quantized
 from compress.quantize.brevitas_student import BrevitasStudent
 from models.students.feed_forward import FeedForwardSpec
+from tests.feed_forward_students import with_wide_weights
 
 
 def build_brevitas(spec: FeedForwardSpec, n_outputs: int = 2, seed: int = 0) -> BrevitasStudent:
-    import keras
-
-    keras.utils.set_random_seed(seed)
-    model = build_quantized(spec, BrevitasBits(), n_outputs)
-    rng = np.random.default_rng(seed)
-    for layer in model.layers:
-        layer.set_weights([1.5 * values + rng.normal(0.0, 0.2, values.shape) for values in layer.get_weights()])
+    model, rng = with_wide_weights(lambda: build_quantized(spec, BrevitasBits(), n_outputs), seed)
     student = BrevitasStudent(spec, model, None, 0)
     with torch.no_grad():
         for name, values in student.network.named_parameters():

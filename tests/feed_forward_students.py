@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,19 @@ IN_QKERAS = tuple(kind for kind, spec in SPECS.items() if not isinstance(spec, A
 
 
 def build_feed_forward(spec: FeedForwardSpec, n_outputs: int = 2, seed: int = 0) -> Any:
+    return with_wide_weights(lambda: build_quantized(spec, Bits(), n_outputs), seed)[0]
+
+
+def with_wide_weights(build: Callable[[], Any], seed: int) -> tuple[Any, np.random.Generator]:
+    """A model of QKeras' layers with wide random weights, and what they were drawn from."""
     import keras
 
     keras.utils.set_random_seed(seed)
-    model = build_quantized(spec, Bits(), n_outputs)
+    model = build()
     rng = np.random.default_rng(seed)
     for layer in model.layers:
         layer.set_weights([1.5 * values + rng.normal(0.0, 0.2, values.shape) for values in layer.get_weights()])
-    return model
+    return model, rng
 
 
 def build_heterogeneous(spec: FeedForwardSpec, n_outputs: int = 2, seed: int = 0) -> Any:
