@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from compress.fit import Phase, Split, best_epoch, fit, validate
 from compress.neurons import free_neurons, hold_earlier, least_active
 from compress.objective import TEACHER, LossConfig, Objective, pack
+from compress.online import Online
 from compress.prune import PruneConfig, Restraint
 from compress.quantize.front_end import AnyBits, FrontEnd, front_end_of
 from compress.teach import TeacherOutputs
@@ -34,6 +36,7 @@ from models.tagger import Tagger
 _log = logging.getLogger(__name__)
 SCALING_JETS = 200_000
 NOTHING = PruneConfig()
+PHASES = ("float", "quantized")
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def distil(
     out: Path,
     prune: PruneConfig = NOTHING,
     earlier: Tagger | None = None,
+    online: Online | None = None,
 ) -> Tagger:
     """Train the float and the quantized student on the train split and return the quantized one.
 
@@ -104,19 +108,22 @@ def distil(
         out: a new, an empty, or an earlier folder of ours.
         prune: what is taken from the student.
         earlier: the quantized student that keeps its outputs.
+        online: how the training jets are augmented before every epoch, and the teacher that is then asked about them;
+            the validation jets stay as they are, with the stored outputs of the same teacher.
 
     Raises:
         InputError: a loss that needs the teacher without one, or without its embedding.
-        ConfigError: the loss does not stay finite, the neurons of such a student cannot be pruned, or `earlier` is of
-            another shape or other bits.
-        DataError: a split without jets of one of the classes, or a teacher of other jets or classes.
+        ConfigError: the loss does not stay finite, the neurons of such a student cannot be pruned, `earlier` is of
+            another shape or other bits, or `online` changes what such a student does not see.
+        DataError: a split without jets of one of the classes, a teacher of other jets or classes, or one that is
+            asked and did not give the stored outputs; views of jets that have one each.
         ExactnessError: what Brevitas trained and the network to be stored differ; names the layer.
         StorageError: `out` is not ours, or the disk is full.
     """
     source = jets_file if isinstance(jets_file, JetsFile) else JetsFile(jets_file)
     teacher = _teacher_for(source, teacher_outputs, config)
     out = claim_folder(out)
-    run = _Run(spec, bits, source, teacher, config, prune, earlier)
+    run = _Run(spec, bits, source, teacher, config, prune, earlier, online)
     finished = run.reuse(out / "quantized", run.quantized_record())
     if finished is not None and run.reuse(out / "float", run.float_record()) is not None:
         return finished
@@ -149,11 +156,14 @@ class _Run:
         config: DistilConfig,
         prune: PruneConfig,
         earlier: Tagger | None,
+        online: Online | None,
     ) -> None:
         self.design = architecture(architecture_name(spec))
         self.spec, self.bits, self.source, self.teacher, self.config = spec, bits, source, teacher, config
-        self.prune, self.earlier = prune, earlier
+        self.prune, self.earlier, self.online = prune, earlier, online
         self._splits: dict[str, Split] = {}
+        if online is not None:
+            online.check(spec, source, teacher)
         if earlier is not None:
             check_extendable(earlier, spec, bits)
         if prune != NOTHING and front_end_of(bits).trains is not None:
@@ -175,6 +185,8 @@ class _Run:
         if self.earlier is not None:
             weights = [_sha256(values) for values in self.earlier.network.get_weights()]
             record["earlier"] = {"weights_sha256": weights, "classes": self.earlier.heads}
+        if self.online is not None:
+            record["augment"] = self.online.record()
         return record
 
     def quantized_record(self) -> dict[str, Any]:
@@ -204,7 +216,8 @@ class _Run:
         network = self.design.build(self.spec, tagger.n_network_outputs)
         tagger = dataclasses.replace(tagger, network=network)
         settings = (self.config.float_epochs, self.config.learning_rate)
-        phase = Phase("float", *settings, *self._shared(), self._restraint(network, NOTHING).apply)
+        after_step, renewed = self._restraint(network, NOTHING).apply, self._renewed("float", scaling)
+        phase = Phase("float", *settings, *self._shared(), after_step, renewed)
         return self._train(tagger, phase, folder, self.float_record())
 
     def train_quantized(self, student: Tagger, folder: Path) -> Tagger:
@@ -220,7 +233,8 @@ class _Run:
             restraint.hold_out(network, neurons_of(self.spec), self._least_active(student))
         tagger = dataclasses.replace(student, network=network)
         settings = (self.config.quantized_epochs, self.config.quantized_learning_rate)
-        phase = Phase("quantized", *settings, *self._shared(), restraint.apply)
+        renewed = self._renewed("quantized", student.scaling)
+        phase = Phase("quantized", *settings, *self._shared(), restraint.apply, renewed)
         return self._train(tagger, phase, folder, self.quantized_record(), front_end)
 
     def _restraint(self, network: Any, prune: PruneConfig) -> Restraint:
@@ -249,6 +263,22 @@ class _Run:
             embedding = self.config.loss.embedding
             return front_end.trains(self.spec, tagger.network, embedding, n_teacher_embedding), objective
         return trained_model(tagger, self.config.loss, n_teacher_embedding), objective
+
+    def _renewed(self, phase: str, scaling: PowerOfTwoScaling | None) -> Callable[[int, Split], Split]:
+        """What an epoch learns from: the train split as it is, or its jets augmented and the teacher asked again."""
+        online = self.online
+        if online is None:
+            return lambda epoch, train: train
+        stored = self.source.read("train")
+
+        def renewed(epoch: int, train: Split) -> Split:
+            jets = online.draw(stored, (self.config.seed, PHASES.index(phase), epoch))
+            (inputs,) = self.design.inputs(jets, self.spec, scaling).values()
+            embedding = self.config.loss.embedding is not None
+            teacher = () if self.teacher is None else online.ask(jets, self.source, embedding)
+            return Split(inputs, pack(jets.labels, jets.weights, *teacher), jets.labels)
+
+        return renewed
 
     def _shared(self) -> tuple[int, int, int]:
         return self.config.batch_size, self.config.patience, self.config.seed

@@ -47,7 +47,8 @@ class Phase:
     """How one phase is trained; the learning rate falls to zero along a half cosine over `epochs`.
 
     `after_step` is called with the share of the phase (0 to 1) before the first optimizer step and after every one; it
-    may change the weights, and gives the share of them that it asks to be zero.
+    may change the weights, and gives the share of them that it asks to be zero. `renewed` is called with the number of
+    an epoch and the train split, and gives the jets that the epoch learns from.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Phase:
     patience: int
     seed: int
     after_step: Callable[[float], float] = lambda share: 0.0
+    renewed: Callable[[int, Split], Split] = lambda epoch, train: train
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def fit(model: Any, train: Split, validation: Split, objective: Objective, phase
             model.optimizer.learning_rate = rate
             objective.begin(epoch / max(phase.epochs - 1, 1))
             try:
-                train_loss = _train_epoch(model, train, objective, phase, epoch, rng)
+                train_loss = _train_epoch(model, phase.renewed(epoch, train), objective, phase, epoch, rng)
                 objective.begin(1.0)
                 found = validate(model, validation, objective)
                 _check_finite(found[0], f"in validation after epoch {epoch}", phase)

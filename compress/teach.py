@@ -149,7 +149,7 @@ def teach(tagger: Tagger, jets_file: JetsFile, out: Path, block: int = 8192) -> 
     ids = []
     with bar, HDF5Writer(out, chunk=4096, compression=None) as writer:
         for jets in jets_file.slices(block):
-            writer.append(_answers(tagger, jets, jets_file.path))
+            writer.append(answers(tagger, jets, jets_file.path))
             ids.append(jets.ids)
             bar.update(len(jets))
         _require_distinct(np.concatenate(ids), jets_file.path)
@@ -157,18 +157,22 @@ def teach(tagger: Tagger, jets_file: JetsFile, out: Path, block: int = 8192) -> 
     return TeacherOutputs.load(out)
 
 
-def _answers(tagger: Tagger, jets: Jets, where: Path) -> dict[str, NDArray[Any]]:
-    """Logits, embedding (torch taggers) and ids of one block."""
-    answers: dict[str, NDArray[Any]] = {"ids": jets.ids}
+def answers(tagger: Tagger, jets: Jets, where: Path) -> dict[str, NDArray[Any]]:
+    """What a teacher says of a block of jets: their "ids", "logits" and, of torch taggers, "embedding" (float16).
+
+    Raises:
+        DataError: an output is NaN or infinite.
+    """
+    found: dict[str, NDArray[Any]] = {"ids": jets.ids}
     if tagger.framework == "torch":
-        answers["logits"], embedding = tagger.outputs(jets)
-        answers["embedding"] = embedding.astype(np.float16)
+        found["logits"], embedding = tagger.outputs(jets)
+        found["embedding"] = embedding.astype(np.float16)
     else:
-        answers["logits"] = tagger.predict(jets)
-    if not np.isfinite(answers["logits"]).all():
-        jet = int(jets.ids[np.argmax(~np.isfinite(answers["logits"]).all(axis=1))])
+        found["logits"] = tagger.predict(jets)
+    if not np.isfinite(found["logits"]).all():
+        jet = int(jets.ids[np.argmax(~np.isfinite(found["logits"]).all(axis=1))])
         raise DataError(f"the teacher's output for jet {jet} is NaN or infinite", where, "train the teacher again")
-    return answers
+    return found
 
 
 def _require_distinct(ids: NDArray[np.uint64], where: Path) -> None:
