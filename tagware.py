@@ -103,6 +103,7 @@ def _model_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         metavar="H5",
         help="made by `tagware teach`, several are averaged; without: plain cross entropy",
     )
+    distil.add_argument("--teacher", type=Path, help="folder of the tagger that is asked where compress augments jets")
     distil.add_argument("--config", type=Path, metavar="YAML", help="a project.yaml: its student and compress")
 
 

@@ -22,6 +22,7 @@ from hls.project import HlsConfig
 from hls.rtl.config import RtlConfig
 from hls.synth.config import SynthConfig
 from hls.tools.adapter import VendorConfig
+from jets.augment import Augmentation
 from jets.config import check_keys, fill, read_yaml
 from jets.errors import ConfigError, InputError, TagwareError
 from jets.simulate import SimulateConfig
@@ -81,7 +82,8 @@ class CompressSection:
     """How the student is made: its bits, its distillation, what is pruned, and whether one learns without a teacher.
 
     `bits` are those of the front end "qkeras", `hgq2` and `brevitas` those of "hgq2" and "brevitas", `exact` those of a
-    student of arithmetic "exact", which has a front end of its own.
+    student of arithmetic "exact", which has a front end of its own. With `augment` the teacher is asked anew in every
+    epoch, about the jets as that epoch sees them (docs/distillation.md).
     """
 
     front_end: Literal["qkeras", "hgq2", "brevitas"] = "qkeras"
@@ -90,6 +92,7 @@ class CompressSection:
     brevitas: BrevitasBits = field(default_factory=BrevitasBits)
     exact: ExactBits = field(default_factory=ExactBits)
     distil: DistilConfig = field(default_factory=DistilConfig)
+    augment: Augmentation | None = None
     prune: PruneConfig = field(default_factory=PruneConfig)
     control: bool = True
 

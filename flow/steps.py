@@ -51,7 +51,8 @@ def stages(project: ProjectFolder) -> list[Stage]:
     earlier = None if extended is None else student_of(extended)
     files = () if earlier is None else (earlier / "tagger.json",)
     distil = partial(_distil, config.student, config.compress, earlier)
-    found.append(Stage("distil", ("jets", "teach"), student, distil, files))
+    asked = () if config.compress.augment is None else ("teacher",)
+    found.append(Stage("distil", ("jets", "teach", *asked), student, distil, files))
     if config.compress.control:
         control = _without_teacher(config.compress)
         plain = {"student": _plain(config.student), "compress": _plain(control)}
@@ -129,13 +130,15 @@ def distil_student(
     teacher_outputs: Sequence[Path],
     out: Path,
     earlier: Path | None = None,
+    teacher: Path | None = None,
 ) -> None:
     """Train the float and the quantized student into the folder `out`; without a teacher, by plain cross entropy.
 
     Several files of teacher outputs teach as an ensemble. `earlier` is the folder of the quantized student that is
-    extended.
+    extended, `teacher` that of the one that is asked where the section augments the jets.
     """
     from compress.distil import distil
+    from compress.online import Online
     from compress.teach import TeacherOutputs, average
     from models.tagger import Tagger
 
@@ -146,8 +149,9 @@ def distil_student(
     wants_embedding = section.distil.loss.embedding is not None
     loaded = [TeacherOutputs.load(path, wants_embedding) for path in teacher_outputs]
     outputs = average(loaded) if loaded else None
-    extended = None if earlier is None else Tagger.load(earlier)
-    distil(spec, section.bits_of(spec), file, outputs, section.distil, out, section.prune, extended)
+    extended, asked = (None if folder is None else Tagger.load(folder) for folder in (earlier, teacher))
+    online = None if section.augment is None else Online(section.augment, asked)
+    distil(spec, section.bits_of(spec), file, outputs, section.distil, out, section.prune, extended, online)
 
 
 def simulate_firmware(firmware: Path, student: Path | None = None, jets: Path | None = None) -> Any:
@@ -172,7 +176,7 @@ def _teach(folder: Path, upstream: Folders) -> None:
 
 def _distil(spec: StudentSpec, section: CompressSection, earlier: Path | None, folder: Path, upstream: Folders) -> None:
     taught = [upstream["teach"] / TEACHER_OUTPUTS] if "teach" in upstream else []
-    distil_student(spec, section, open_jets(upstream["jets"]), taught, folder, earlier)
+    distil_student(spec, section, open_jets(upstream["jets"]), taught, folder, earlier, upstream.get("teacher"))
 
 
 def _convert(project: ProjectFolder, folder: Path, upstream: Folders) -> None:

@@ -77,7 +77,7 @@ def distil(options: argparse.Namespace) -> None:
         raise ConfigError("the project extends another", where, "train its student with `tagware run`")
     spec = fill_student(_section(options.config, "student", "compress"), f"{where}: student")
     section = fill(CompressSection, _section(options.config, "compress", "student"), f"{where}: compress")
-    distil_student(spec, section, options.jets, options.teacher_outputs, options.out)
+    distil_student(spec, section, options.jets, options.teacher_outputs, options.out, teacher=options.teacher)
     _say(f"students: {options.out / 'float'}, {options.out / 'quantized'}")
 
 

@@ -80,7 +80,7 @@ def trial_digest(content: Mapping[str, Any]) -> str:
 
 
 def _evaluate(terms: Terms, project: ProjectFolder, folder: Path) -> Outcome:
-    given = {name: project.build / name for name in SHARED}
+    given = {name: project.build / name for name in (*SHARED, "teacher")}
     untrained, learns = estimate_untrained(project.config, open_jets(given["jets"]).classes)
     numbers = {"lut_untrained": untrained["lut"]}
     reason = hopeless(untrained, terms.search, learns)

@@ -8,6 +8,7 @@ import pytest
 
 from flow.project import ProjectFolder, layer_names
 from flow.steps import stages
+from jets.errors import ConfigError
 from models.students.feed_forward import AttentionSpec, MlpSpec, ParticleSpec
 from models.students.recurrent import RecurrentSpec
 from models.students.student import StudentSpec
@@ -50,3 +51,13 @@ def test_students_of_two_kinds_are_two_inputs_of_their_stage(tmp_path: Path) -> 
     assert distilled(f"student: {{kind: deep_sets, {sizes}}}\n") != distilled(
         f"student: {{kind: jedi_linear, {sizes}}}\n"
     )
+
+
+def test_the_student_of_augmented_jets_also_depends_on_the_teacher_itself(tmp_path: Path) -> None:
+    def read(text: str) -> tuple[str, ...]:
+        return next(stage.after for stage in stages(load(tmp_path, text)) if stage.name == "distil")
+
+    assert read("") == ("jets", "teach")
+    assert read("compress: {augment: {rotate: true}}\n") == ("jets", "teach", "teacher")
+    with pytest.raises(ConfigError, match=r"augment.*smear_pt must be from 0 to 1"):
+        load(tmp_path, "compress: {augment: {smear_pt: 5}}\n")

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flow.project import ProjectFolder, fill_architecture
-from flow.steps import tagger_inputs, train_tagger
+from flow.project import CompressSection, ProjectFolder, fill_architecture
+from flow.steps import distil_student, tagger_inputs, train_tagger
+from jets.augment import Augmentation
+from jets.config import fill
 from jets.dataset import JetsWriter
 from jets.errors import ConfigError, InputError
-from models.registry import ARCHITECTURE_NAMES
+from models.registry import ARCHITECTURE_NAMES, architecture
 from models.tagger import Tagger
 from tests.synthetic import synthetic_jets
 
@@ -113,3 +115,21 @@ TEACHERS = (Path(__file__).parents[2] / "docs/teachers.md").read_text()
 def test_a_teacher_section_of_the_documentation_can_be_used(block: str, tmp_path: Path) -> None:
     (tmp_path / "project.yaml").write_text(f"jets: {{sample: top_qcd}}\n{block}")
     assert ProjectFolder.load(tmp_path).config.teacher.architecture in ARCHITECTURE_NAMES
+
+
+def test_the_teacher_of_augmented_jets_is_the_tagger_in_the_folder_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = project(tmp_path, "architecture: gru")
+    design, config = architecture("gru"), architecture("gru").config_class()
+    scaling = design.fit_scaling(synthetic_jets(50), config)
+    tagger = Tagger("gru", config, ("QCD", "top"), scaling, design.build(config, 1), "torch", provenance={"seed": 1})
+    tagger.save(tmp_path / "teacher")
+    asked = []
+    monkeypatch.setattr("compress.distil.distil", lambda *arguments: asked.append(arguments[-1]))
+    section = fill(CompressSection, {"augment": {"reflect": True}}, "compress")
+    distil_student(mine.config.student, section, tmp_path / "jets.h5", [], tmp_path / "a", teacher=tmp_path / "teacher")
+    distil_student(mine.config.student, mine.config.compress, tmp_path / "jets.h5", [], tmp_path / "b")
+    assert asked[1] is None
+    assert asked[0].augmentation == Augmentation(reflect=True)
+    assert asked[0].teacher.provenance == {"seed": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def some_jets(n_jets: int = 400) -> Jets:
     rng = np.random.default_rng(5)
     mask = np.arange(6) < rng.integers(1, 7, n_jets)[:, None]
     pt = -np.sort(-rng.exponential(20.0, mask.shape), axis=1) + 0.05
-    columns = [pt, *(0.3 * rng.standard_normal(mask.shape) for _ in range(2)), np.full(mask.shape, 0.14)]
+    columns: list[Any] = [pt, *(0.3 * rng.standard_normal(mask.shape) for _ in range(2)), np.full(mask.shape, 0.14)]
     columns += [rng.standard_normal(mask.shape) for _ in IMPACT]
     constituents = np.where(mask[..., None], np.stack(columns, axis=-1), 0).astype(np.float32)
     kinematics = np.stack([pt.sum(axis=1), *rng.normal(0, 1, (2, n_jets)), pt[:, 0], mask.sum(axis=1)], axis=1)
@@ -31,7 +32,7 @@ def some_jets(n_jets: int = 400) -> Jets:
     )  # fmt: skip
 
 
-def again(jets: Jets, seed: int = 1, **how: object) -> Jets:
+def again(jets: Jets, seed: int = 1, **how: Any) -> Jets:
     return augment(jets, fill(Augmentation, how, "augment"), np.random.default_rng(seed))
 
 
@@ -125,6 +126,6 @@ def test_one_view_of_each_parton_is_drawn() -> None:
 
 
 @pytest.mark.parametrize("bad", [{"smear_pt": -0.1}, {"smear_angle_gev": 2.0}, {"rotat": True}])
-def test_a_bad_option_is_refused_by_its_name(bad: dict[str, object]) -> None:
+def test_a_bad_option_is_refused_by_its_name(bad: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(bad))):
         again(some_jets(), **bad)
