@@ -10,7 +10,8 @@ rounding  the float MLP rounded to fixed point, against the same types after qua
 
 The teacher is the mean of float networks of the 16 features. Printed, and written to `compression.json` in the folder,
 and with --page between the markers of a page with its plot beside it. A run that was interrupted goes on where it
-stopped, and one with more seeds goes on from one with fewer. PQuantML is not needed by tagware: `pip install --no-deps
+stopped, and one with more seeds goes on from one with fewer. --readme writes its first two tables between the markers
+`compression` of a README, too. PQuantML is not needed by tagware: `pip install --no-deps
 pquant-ml==0.1.0` (which must not replace HGQ2 or QKeras), or leave it out with --without-pquant.
 """
 
@@ -383,12 +384,20 @@ def cheapest(results: Results) -> Iterator[str]:
         for pair in ours:
             found = results.less(results.of("MLP", *pair), results.of("MLP", *other))["accuracy"]
             if found.value >= -found.error:
-                name = Student("MLP", *pair, 0).name
-                told = (
-                    f"{name} has {cost(pair) / cost(other):.2f} of its LUT, {percent(found, relative=True)} % accuracy"
-                )
+                name, share = Student("MLP", *pair, 0).name, lut_share(results, pair, other)
+                told = f"{name} has {share} of its LUT, {percent(found, relative=True)} % accuracy"
                 break
         yield f"- {Student('MLP', *other, 0).name}: {told}"
+
+
+def lut_share(results: Results, ours: tuple[str, int], other: tuple[str, int]) -> str:
+    """What one MLP takes of the LUT of another, by alkaid and, where both are known, by Yosys."""
+    told = []
+    for number, tool in (("cost", "alkaid"), ("lut", "Yosys")):
+        mine, theirs = (results.mean(number, "MLP", *pair) for pair in (ours, other))
+        if mine and theirs:
+            told.append(f"{mine / theirs:.2f} ({tool})")
+    return " or ".join(told)
 
 
 def rounding_table(results: Results) -> Table:
@@ -412,13 +421,22 @@ def page(results: Results, options: argparse.Namespace, bench: Bench) -> str:
         f"{jets}. The teacher: accuracy {percent(teacher['accuracy'])} %, 1/ε_B {rejection(teacher['rejection'])}."
     ]
     if "gain" in options.parts:
-        parts += ["### Teacher or labels", gain_table(results).markdown(), significance(results)]
+        parts += ["### Teacher or labels", *gains(results)]
     if "front" in options.parts:
-        parts += ["### Accuracy and logic", front_table(results).markdown()]
-        parts += ["At equal accuracy, our cheapest against", "\n".join(cheapest(results))]
+        parts += ["### Accuracy and logic", *costs(results)]
     if "rounding" in options.parts:
         parts += ["### Rounded or trained", rounding_table(results).markdown()]
     return "\n\n".join(parts) + "\n"
+
+
+def gains(results: Results) -> list[str]:
+    """What a teacher brings, and which of that is significant, in Markdown."""
+    return [gain_table(results).markdown(), significance(results)]
+
+
+def costs(results: Results) -> list[str]:
+    """What accuracy takes, in Markdown."""
+    return [front_table(results).markdown(), "At equal accuracy, our cheapest against", "\n".join(cheapest(results))]
 
 
 def draw(results: Results, parts: Sequence[str], path: Path) -> None:
@@ -473,6 +491,8 @@ def write(results: Results, options: argparse.Namespace, bench: Bench) -> None:
     if options.page:
         replace_table(options.page, text)
         shutil.copy(options.folder / "compression.svg", options.page.with_suffix(".svg"))
+    if options.readme:
+        replace_table(options.readme, "\n\n".join([*gains(results), *costs(results)]) + "\n", "compression")
 
 
 def record(results: Results, bench: Bench) -> dict[str, Any]:
@@ -501,6 +521,7 @@ def main() -> None:
     )
     parser.add_argument("--without-pquant", action="store_true")
     parser.add_argument("--page", type=Path, help="a page with report markers that gets the tables and the plot")
+    parser.add_argument("--readme", type=Path, help="a README with compression markers that gets the first two tables")
     run(parser.parse_args())
 
 

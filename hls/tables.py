@@ -12,7 +12,7 @@ from hls.report import WORKING_POINTS, Report
 from jets.errors import LayoutError
 from jets.files import existing_file, replacing
 
-README_BEGIN, README_END = "<!-- report:begin -->", "<!-- report:end -->"
+MARKERS = "<!-- {0}:begin -->", "<!-- {0}:end -->"
 ABSENT = "–"
 MODEL_NAMES = {
     "teacher": "Teacher",
@@ -297,19 +297,20 @@ def update_readme(readme: Path, report: Report) -> bool:
     return replace_table(readme, markdown_table(report))
 
 
-def replace_table(page: Path, table: str) -> bool:
-    """Replace what stands between the report markers of a page; True when that changed it.
+def replace_table(page: Path, table: str, name: str = "report") -> bool:
+    """Replace what stands between the markers of this name in a page; True when that changed it.
 
     Raises:
         InputError: no such file.
         LayoutError: the markers are missing, doubled or in the wrong order.
     """
     text = existing_file(page, "page").read_text()
-    begin, end = text.find(README_BEGIN), text.find(README_END)
-    if min(begin, end) < 0 or end < begin or text.count(README_BEGIN) != 1 or text.count(README_END) != 1:
-        remedy = f"put the lines {README_BEGIN} and {README_END} where the table belongs"
-        raise LayoutError("does not have the two report markers once each, in order", page, remedy)
-    new = f"{text[: begin + len(README_BEGIN)]}\n\n{table}\n{text[end:]}"
+    first, last = (marker.format(name) for marker in MARKERS)
+    begin, end = text.find(first), text.find(last)
+    if min(begin, end) < 0 or end < begin or text.count(first) != 1 or text.count(last) != 1:
+        remedy = f"put the lines {first} and {last} where the table belongs"
+        raise LayoutError(f"does not have the two {name} markers once each, in order", page, remedy)
+    new = f"{text[: begin + len(first)]}\n\n{table}\n{text[end:]}"
     if new == text:
         return False
     with replacing(page) as temporary:
