@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from flow.project import ProjectFolder
 from flow.source import POINTER, open_jets
 from flow.stages import MANIFEST
+from flow.tokens import N_JETS, measure_tokens, render_saved_tokens
 from jets.dataset import Jets
 from jets.files import OWNER_MARK, read_json, replacing, write_json
 from models.keras_start import start_keras
@@ -50,6 +51,7 @@ def write_report(project: ProjectFolder, folder: Path, upstream: Folders) -> Non
         cost=_cost(upstream),
     )
     report.save(folder / REPORT)
+    measure_tokens(upstream["teacher"], jets[:N_JETS], folder)
     render_saved(folder)
 
 
@@ -60,7 +62,10 @@ def render_saved(folder: Path) -> None:
     from hls.report import Report
 
     curves = {path.stem: path for path in sorted((folder / CURVES).glob("*.csv"))}
-    render_html(Report.load(folder / REPORT), Scores.load(folder / SCORES), curves, folder / PAGE, COMPARISON)
+    report = Report.load(folder / REPORT)
+    tokens = render_saved_tokens(folder, f"{report.project}: teacher")
+    pages = {"comparison": COMPARISON} | ({} if tokens is None else {"tokens": tokens.name})
+    render_html(report, Scores.load(folder / SCORES), curves, folder / PAGE, pages)
 
 
 def save_report(project: ProjectFolder) -> None:

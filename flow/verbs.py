@@ -66,6 +66,18 @@ def teach(options: argparse.Namespace) -> None:
     _say(f"teacher outputs: {options.out}")
 
 
+def tokens(options: argparse.Namespace) -> None:
+    """`tagware tokens`."""
+    from flow.tokens import N_JETS, measure_tokens, render_saved_tokens
+    from jets.dataset import JetsFile
+
+    jets = JetsFile(options.jets).read("test", limit=N_JETS if options.n_jets is None else options.n_jets)
+    if not measure_tokens(options.teacher, jets, options.out):
+        what = "this teacher has no tokenizer that was trained"
+        raise InputError(what, options.teacher, "name an omnijet that was pre-trained")
+    _say(f"tokens: {render_saved_tokens(options.out, options.teacher.resolve().name)}")
+
+
 def distil(options: argparse.Namespace) -> None:
     """`tagware distil`."""
     from flow.project import CompressSection

@@ -25,12 +25,12 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render_html(
-    report: Report, scores: Scores, curves: Mapping[str, Path], out: Path, comparison: str | None = None
+    report: Report, scores: Scores, curves: Mapping[str, Path], out: Path, pages: Mapping[str, str] | None = None
 ) -> Path:
     """Write the page of a report: tables from the report, plots from the scores and the training logs.
 
-    `curves` maps a model's name (teacher, student_float, …) to its CSV log; `comparison` is where the page of the
-    comparison lies, as seen from `out`.
+    `curves` maps a model's name (teacher, student_float, …) to its CSV log; `pages` is where those of the "comparison"
+    and of the teacher's "tokens" lie, where they are, as seen from `out`.
 
     Raises:
         DataError: the scores are not those of the report.
@@ -41,7 +41,7 @@ def render_html(
     order = [*(name for name in tables.MODEL_NAMES if name in curves), *sorted(set(curves) - set(tables.MODEL_NAMES))]
     read = {name: plots.TrainingCurve.read(curves[name]) for name in order}
     drawn = {"roc": plots.roc_plots(scores), "distributions": plots.score_plots(scores)}
-    page = _page(report, {**drawn, "training": plots.training_plots(read)}, comparison)
+    page = _page(report, {**drawn, "training": plots.training_plots(read)}, pages or {})
     with replacing(out) as temporary:
         temporary.write_text(page)
     return Path(out)
@@ -60,7 +60,7 @@ def _check_same_jets(report: Report, scores: Scores) -> None:
             raise DataError(f"there are no scores of {name}, which the report has", "scores", remedy)
 
 
-def _page(report: Report, drawn: Mapping[str, Mapping[str, str]], comparison: str | None) -> str:
+def _page(report: Report, drawn: Mapping[str, Mapping[str, str]], pages: Mapping[str, str]) -> str:
     rows = zip(report.models, tables.physics_table(report).rows, strict=True)
     return str(
         page_environment()
@@ -76,7 +76,7 @@ def _page(report: Report, drawn: Mapping[str, Mapping[str, str]], comparison: st
             precision=tables.precision_table(report),
             has_controls=any(name.startswith("control_") for name in report.models),
             provenance=json.dumps(report.jets["provenance"], indent=2, ensure_ascii=False),
-            comparison=comparison,
+            pages=pages,
             links={name: data_link(text, "text/csv") for name, text in report_sheets(report).items()},
             **drawn,
         )

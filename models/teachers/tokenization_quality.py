@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from jets.config import load_saved
 from jets.dataset import Jets
 from jets.errors import DataError
+from jets.files import write_json
 from jets.metrics import Measure, auc
 from jets.substructure import mass_and_pt, subjettiness
+from models.tagger import Tagger
 from models.teachers.tokenizer import N_FEATURES, Tokenizer, momenta, momentum_inputs
 
 Array = NDArray[Any]
@@ -22,6 +27,25 @@ Array = NDArray[Any]
 FEWEST_JETS = 40
 N_RESAMPLED = 100
 BATCH = 1024
+RELATIVE = ("jet_mass", "jet_pt", "constituent_pt")
+"""Quantities whose difference is divided by the original one."""
+N_BINS = 40
+SHOWN = (0.5, 99.5)
+"""Percentiles between which a histogram lies; what is beyond is in its first and its last bin."""
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts (`N_BINS`,) of what is named, in equal bins from `low` to `high`."""
+
+    low: float
+    high: float
+    counts: dict[str, list[int]]
+
+    @property
+    def edges(self) -> Array:
+        """Of the bins, (`N_BINS` + 1,)."""
+        return np.linspace(self.low, self.high, N_BINS + 1)
 
 
 @dataclass(frozen=True)
@@ -38,6 +62,8 @@ class TokenizationQuality:
             "jet_mass", "jet_pt" and "constituent_pt", absolute for "tau32", "constituent_deta" and "constituent_dphi".
         classifier_auc: of a small network that is trained to tell reconstructed jets from original ones; 0.5 when it
             cannot.
+        spectra: "original" and "reconstructed" jets or constituents, by quantity.
+        losses: the "difference" of both, by quantity, relative or absolute as above.
     """
 
     n_jets: int
@@ -47,6 +73,28 @@ class TokenizationQuality:
     bias: dict[str, Measure]
     resolution: dict[str, Measure]
     classifier_auc: Measure
+    spectra: dict[str, Histogram]
+    losses: dict[str, Histogram]
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, all or nothing."""
+        write_json(path, dataclasses.asdict(self))
+
+    @classmethod
+    def load(cls, path: Path) -> TokenizationQuality:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: no such file.
+            LayoutError: damaged.
+        """
+        return load_saved(cls, path, "the quality of a tokenization", "measure it again with `tagware tokens`")
+
+
+def trained_tokenizer(tagger: Tagger) -> Tokenizer | None:
+    """The tokenizer that a tagger carries; None without one, or when it was never trained."""
+    found = getattr(tagger.network, "tokenizer", None)
+    return found if isinstance(found, Tokenizer) and bool(found.codebook.started) else None
 
 
 def tokenization_quality(
@@ -64,7 +112,8 @@ def tokenization_quality(
     inputs = momentum_inputs(jets, n_constituents)
     scaled, mask = inputs["constituents"], inputs["mask"]
     tokens, made = _reconstructed(tokenizer, scaled, mask)
-    lost = _differences(momenta(scaled), momenta(made), mask)
+    real, again = (_quantities(momenta(values), mask) for values in (scaled, made))
+    lost = {name: _difference(name, real[name], again[name]) for name in real}
     measured = {name: _width_and_middle(values, rng) for name, values in lost.items()}
     codebook = len(tokenizer.codebook.codes)
     counts = np.bincount(tokens[mask], minlength=codebook)
@@ -77,6 +126,8 @@ def tokenization_quality(
         bias={name: middle for name, (_, middle) in measured.items()},
         resolution={name: width for name, (width, _) in measured.items()},
         classifier_auc=classifier_test(scaled, made, mask, rng),
+        spectra={name: _histogram(original=real[name], reconstructed=again[name]) for name in real},
+        losses={name: _histogram(difference=values) for name, values in lost.items()},
     )
 
 
@@ -148,25 +199,31 @@ def _reconstructed(tokenizer: Tokenizer, scaled: Array, mask: Array) -> tuple[Ar
     return np.concatenate(tokens), np.concatenate(made)
 
 
-def _differences(real: Array, made: Array, mask: Array) -> dict[str, list[Array]]:
-    """Reconstructed less original, by quantity: an array a jet, one number for a jet's, several for constituents'."""
-    (mass, pt), (made_mass, made_pt) = mass_and_pt(real, mask), mass_and_pt(made, mask)
-    tau32, made_tau32 = _tau32(real, mask), _tau32(made, mask)
-    per_jet = {
-        "jet_mass": np.divide(made_mass - mass, mass, out=np.full(len(mass), np.nan), where=mass > 0),
-        "jet_pt": (made_pt - pt) / pt,
-        "tau32": made_tau32 - tau32,
+def _quantities(values: Array, mask: Array) -> dict[str, Array]:
+    """By name (n_jets,) of the jets and (n_jets, P) of their constituents, NaN where there is none."""
+    mass, pt = mass_and_pt(values, mask)
+    constituents = np.moveaxis(np.where(mask[..., None], values, np.nan), -1, 0)
+    named = zip(("constituent_pt", "constituent_deta", "constituent_dphi"), constituents, strict=True)
+    return {"jet_mass": mass, "jet_pt": pt, "tau32": _tau32(values, mask), **dict(named)}
+
+
+def _difference(name: str, real: Array, made: Array) -> Array:
+    """Reconstructed less original, as `TokenizationQuality` has it."""
+    if name not in RELATIVE:
+        return np.asarray(made - real)
+    return np.divide(made - real, real, out=np.full(real.shape, np.nan), where=real > 0)
+
+
+def _histogram(**values: Array) -> Histogram:
+    """Of all that is named, in the range of the first."""
+    first = next(iter(values.values()))
+    low, high = (float(edge) for edge in np.nanpercentile(first, SHOWN))
+    low, high = (low, high) if low < high else (low - 0.5, high + 0.5)
+    counts = {
+        name: np.histogram(np.clip(found[np.isfinite(found)], low, high), N_BINS, (low, high))[0].tolist()
+        for name, found in values.items()
     }
-    per_constituent = {
-        "constituent_pt": np.divide(made[..., 0], real[..., 0]) - 1,
-        "constituent_deta": made[..., 1] - real[..., 1],
-        "constituent_dphi": made[..., 2] - real[..., 2],
-    }
-    lost = {name: [values[place : place + 1] for place in range(len(values))] for name, values in per_jet.items()}
-    return lost | {
-        name: [row[present] for row, present in zip(values, mask, strict=True)]
-        for name, values in per_constituent.items()
-    }
+    return Histogram(low, high, counts)
 
 
 def _tau32(values: Array, mask: Array) -> Array:
@@ -175,18 +232,15 @@ def _tau32(values: Array, mask: Array) -> Array:
     return ratio
 
 
-def _width_and_middle(by_jet: list[Array], rng: np.random.Generator) -> tuple[Measure, Measure]:
-    """Half the central 68.27 % and the median, with errors from jets drawn with replacement."""
-    counts = np.array([len(values) for values in by_jet])
-    flat, owner = np.concatenate(by_jet), np.repeat(np.arange(len(by_jet)), counts)
-    known = np.isfinite(flat)
+def _width_and_middle(of_jets: Array, rng: np.random.Generator) -> tuple[Measure, Measure]:
+    """Half the central 68.27 % and the median of (n_jets,) or (n_jets, P), with errors from jets drawn again."""
+    n_jets, flat = len(of_jets), of_jets.ravel()
+    owner, known = np.repeat(np.arange(n_jets), len(flat) // n_jets), np.isfinite(flat)
     flat, owner = flat[known], owner[known]
     order = np.argsort(flat)
     flat, owner = flat[order], owner[order]
-    drawn = [
-        np.bincount(rng.integers(len(by_jet), size=len(by_jet)), minlength=len(by_jet)) for _ in range(N_RESAMPLED)
-    ]
-    values = np.array([_quantiles(flat, times[owner]) for times in (np.ones(len(by_jet), int), *drawn)])
+    drawn = [np.bincount(rng.integers(n_jets, size=n_jets), minlength=n_jets) for _ in range(N_RESAMPLED)]
+    values = np.array([_quantiles(flat, times[owner]) for times in (np.ones(n_jets, int), *drawn)])
     widths, middles = (values[:, 2] - values[:, 0]) / 2, values[:, 1]
     return (
         Measure(float(widths[0]), float(widths[1:].std(ddof=1))),
