@@ -1,172 +1,291 @@
-"""AUC, accuracy and background rejection of the torch taggers on a packaged sample, by the labels they had.
+"""Which teacher to take: AUC, accuracy and background rejection of every torch tagger, by the labels that it had.
 
-python benchmarks/teachers.py --out build/teachers [--sample top_qcd] [--labels 1000 10000 0] [--threads 2] [names]
+    python benchmarks/teachers.py OUT --labels 1000 10000 0 --seeds 0 1 2 --page docs/teachers.md
 
-Each is trained from scratch and, where it has a pre-training, fine-tuned from its own (made once, from
---pretrain-jets or all training jets); 0 labels means all.
+trains each on the packaged top/QCD and five-class jets (--samples, --teachers), from scratch and, where it has a
+pre-training, fine-tuned from its own: once for all samples, on --pretrain-jets of top/QCD, RS3L on the views of --views
+or on simulated ones. ParticleNet starts from the public JetClass weights, too, where --jetclass names them, at their
+size. 0 labels means all there are; the fewest are drawn with every seed, others with the first. Passes over the jets go
+with one over the square root of their number.
 
-python benchmarks/teachers.py --throughput [--threads 1] [--batch 64]
-
-measures training steps of our PET and of the omnilearned package's network at the package's small size, in turn, with
-the peak memory of a process that does nothing else.
+Errors are those of the test jets and, of several seeds, of their mean, in quadrature; what pre-training gains is the
+difference on the same labels and test jets. Printed, written to `teachers.json` in OUT, and with --page between the
+markers of a page with its plot beside it. A run that was interrupted goes on where it stopped, and what is in OUT
+already is not trained again.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import resource
-import statistics
-import time
-from dataclasses import dataclass
+import dataclasses
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits
+from resimulation import views_file
 
-from jets.dataset import Jets, JetsFile
-from jets.metrics import Measure, accuracy, auc, background_rejection
+from hls.compare import Scores, difference_physics, model_physics
+from hls.plots import canvas
+from hls.tables import ABSENT, Table, count, measured, replace_table
+from jets.dataset import SPLITS, JetsFile, JetsWriter
+from jets.errors import ToolNotFound
+from jets.files import claim_folder, json_digest, read_json, replacing, write_json
 from jets.samples import sample_path
 from models.registry import architecture
 from models.tagger import Tagger
-from models.training import PretrainConfig, TrainConfig, pretrain, train
+from models.training import PretrainConfig, TrainConfig, load_start, pretrain, train
 
-NAMES = (
-    "gru", "lstm", "particle_transformer", "particle_net", "pet", "omnilearned", "masked_particle", "omnijet"
-)  # fmt: skip
-HEAD = "tagger | start | labels | parameters | AUC | accuracy | 1/eps_B at 0.3 | at 0.5 | epochs | s"
+COLORS = {
+    "gru": "#8a8a8a",
+    "lstm": "#3b1f5b",
+    "particle_net": "#56b4e9",
+    "particle_transformer": "#000000",
+    "pet": "#d55e00",
+    "masked_particle": "#0072b2",
+    "omnijet": "#009e73",
+    "rs3l": "#cc79a7",
+    "omnilearned": "#e69f00",
+}
+SAMPLES = ("top_qcd", "five_class")
+SCRATCH, OWN, PUBLIC = "scratch", "pre-trained", "JetClass"
+LINES = {SCRATCH: ":", OWN: "-", PUBLIC: "--"}
+FEW = 1000
+"""The labels that --epochs is about."""
+Numbers = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One training."""
+
+    sample: str
+    teacher: str
+    start: str
+    labels: int
+    seed: int
+
+    @property
+    def place(self) -> Path:
+        """Its folder among the others."""
+        return Path(self.sample) / self.teacher / f"{self.start}_{self.labels}_{self.seed}"
+
+    @property
+    def config(self) -> Any:
+        """The sizes: small ones, or those of the public weights."""
+        return architecture(self.teacher).preset("published" if self.start == PUBLIC else "tiny")
+
+
 class Bench:
-    """The jets file, its test jets, where taggers go, and how long each is trained."""
+    """Taggers in a folder, each trained and measured once."""
 
-    jets_file: Path
-    test: Jets
-    out: Path
-    epochs: int
-    pretrain_epochs: int
-    pretrain_jets: int | None
-    backbone_rate: float
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options, self.folder = options, claim_folder(options.out)
 
-    def run(self, name: str, labels: list[int]) -> None:
-        """Train one architecture in every way and print its rows."""
-        design = architecture(name)
-        config = design.config_class()
-        starts: dict[str, Tagger | None] = {"scratch": None}
-        if design.pretraining is not None and self.pretrain_epochs > 0:
-            begun = time.perf_counter()
-            how = PretrainConfig(
-                epochs=self.pretrain_epochs, patience=self.pretrain_epochs, max_jets=self.pretrain_jets
-            )
-            starts["pre-trained"] = pretrain(name, config, self.jets_file, how, self.out / name / "pretrained")
-            print(f"{name} | pre-training | | | | | | | {how.epochs} | {time.perf_counter() - begun:.0f}", flush=True)
-        for start, tagger in starts.items():
-            for count in labels:
-                begun = time.perf_counter()
-                folder = self.out / name / f"{start}_{count}"
-                trained = train(name, config, self.jets_file, self._how(count, tagger), folder, tagger)
-                cells = [name, start, f"{count or trained.provenance['jets_per_split']['train']:,}"]
-                print(self._row(cells, trained, time.perf_counter() - begun), flush=True)
+    def jets(self, sample: str) -> Path:
+        """The sample with fewer validation jets, which would take longer to tag than few labels to learn from."""
+        path = self.folder / f"{sample}.h5"
+        if not path.is_file():
+            full = JetsFile(sample_path(sample))
+            with JetsWriter(path) as writer:
+                for split in SPLITS:
+                    jets = full.read(split)
+                    writer.append(jets[: self.options.validation_jets] if split == "validation" else jets)
+        return path
 
-    def _how(self, labels: int, start: Tagger | None) -> TrainConfig:
-        """Few labels are seen more often, in smaller batches; a backbone that knows something learns more slowly."""
-        passes = self.epochs if labels == 0 else min(10 * self.epochs, self.epochs * max(1, 20_000 // labels))
+    def rows(self) -> Iterator[Row]:
+        """All that are asked for, those of the fewest labels first."""
+        options = self.options
+        for labels in sorted(options.labels, key=lambda labels: labels or np.inf):
+            seeds = options.seeds if labels == min(filter(None, options.labels), default=0) else options.seeds[:1]
+            for sample in options.samples:
+                there_are = int(np.sum(JetsFile(self.jets(sample)).read("train").labels >= 0))
+                if labels < there_are:
+                    known = [Row(sample, *way, labels or there_are, seed) for seed in seeds for way in self.ways()]
+                    yield from known
+
+    def ways(self) -> Iterator[tuple[str, str]]:
+        """Teachers and what they start from."""
+        for teacher in self.options.teachers:
+            yield teacher, SCRATCH
+            if architecture(teacher).pretraining is not None:
+                yield teacher, OWN
+            if teacher == "particle_net" and self.options.jetclass is not None:
+                yield teacher, PUBLIC
+
+    def pretrained(self, teacher: str) -> Tagger:
+        """A teacher that has only had its own pre-training."""
+        options, design = self.options, architecture(teacher)
+        by_view = design.pretraining is not None and design.pretraining.by_view
+        jets = self.views() if by_view else self.jets(SAMPLES[0])
+        epochs = options.view_epochs if by_view else options.pretrain_epochs
+        how = PretrainConfig(epochs=epochs, patience=epochs, max_jets=None if by_view else options.pretrain_jets)
+        return pretrain(teacher, design.preset("tiny"), jets, how, self.folder / "pretrained" / teacher)
+
+    def views(self) -> Path:
+        """Jets in several simulations of their hard event."""
+        return self.options.views or views_file(self.folder / "views.h5", self.options.partons)
+
+    def start(self, row: Row) -> Tagger | None:
+        """The tagger that a training begins with."""
+        if row.start == PUBLIC:
+            return load_start(row.teacher, row.config, self.options.jetclass)
+        return None if row.start == SCRATCH else self.pretrained(row.teacher)
+
+    def how(self, row: Row) -> TrainConfig:
+        """Few labels are seen more often, in smaller batches."""
+        epochs = max(2, round(self.options.epochs * (FEW / row.labels) ** 0.5))
         return TrainConfig(
-            epochs=passes,
-            patience=max(5, passes // 4),
-            max_jets=labels or None,
-            batch_size=256 if labels == 0 else max(32, min(256, labels // 16)),
-            backbone_rate=1.0 if start is None else self.backbone_rate,
+            epochs=epochs,
+            patience=epochs,
+            max_jets=row.labels,
+            batch_size=max(32, min(256, row.labels // 16)),
+            backbone_rate=1.0 if row.start == SCRATCH else self.options.backbone_rate,
+            seed=row.seed,
         )
 
-    def _row(self, cells: list[str], tagger: Tagger, seconds: float) -> str:
-        """One line of the table, measured on the test jets."""
-        scores, truth = tagger.predict(self.test)[:, 0], self.test.labels
-        measures = [auc(scores, truth), accuracy(scores > 0, truth == 1)]
-        measures += [background_rejection(scores, truth, at) for at in (0.3, 0.5)]
-        epochs = tagger.provenance["epochs"]
-        return " | ".join([*cells, f"{tagger.n_parameters:,}", *map(_text, measures), f"{epochs}", f"{seconds:.0f}"])
+    def measure(self, row: Row) -> dict[str, Any]:
+        """Its physics on the test jets; the logits are kept beside it."""
+        folder, file, how = self.folder / row.place, JetsFile(self.jets(row.sample)), self.how(row)
+        start = self.start(row)
+        made_of = json_digest([file.checksum, dataclasses.asdict(how), None if start is None else start.provenance])
+        found: dict[str, Any] = read_json(folder / "row.json") if (folder / "row.json").is_file() else {}
+        if found.get("made_of") != made_of:
+            tagger, jets = train(row.teacher, row.config, file.path, how, folder, start), file.read("test")
+            scores = Scores(jets.labels, jets.ids, jets.classes, {row.start: tagger.predict(jets)})
+            scores.save(folder / "scores.h5")
+            found = {"made_of": made_of, "parameters": tagger.n_parameters} | model_physics(scores, row.start)
+            write_json(folder / "row.json", dataclasses.asdict(row) | found)
+        return found
+
+    def scores(self, row: Row) -> Scores:
+        """What a tagger said of the test jets."""
+        return Scores.load(self.folder / row.place / "scores.h5")
+
+    def gain(self, row: Row) -> dict[str, Any]:
+        """What the start of a row gives, on the same labels and the same test jets."""
+        base = self.scores(dataclasses.replace(row, start=SCRATCH))
+        both = base.with_model(row.start, self.scores(row).outputs[row.start])
+        return difference_physics(both, row.start, SCRATCH)
 
 
-def _text(measure: Measure) -> str:
-    digits = 4 if measure.value < 1 else 0
-    return f"{measure.value:.{digits}f} ± {measure.error:.{digits}f}"
+def over_seeds(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The mean of one number, with the errors of seeds and of test jets, which seeds share, in quadrature."""
+    values = [item["value"] for item in found]
+    if None in values or any(item.get("is_lower_bound") for item in found):
+        return dict(found[0])
+    of_seeds = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return {"value": float(np.mean(values)), "error": float(np.hypot(of_seeds, np.mean([i["error"] for i in found])))}
 
 
-SMALL = {"n_constituents": 32, "neighbours": 10, "width": 128, "heads": 8, "blocks": 8}
-THROUGHPUT = {"pet": SMALL, "omnilearned": SMALL | {"tokens": 4, "head_blocks": 2}}
-WARM_UP_STEPS, STEPS, ROUNDS = 2, 6, 3
+def summary(numbers: Sequence[Numbers]) -> dict[str, dict[str, Any]]:
+    """AUC, accuracy and 1/eps_B over seeds."""
+    columns = {name: [item[name] for item in numbers] for name in ("auc", "accuracy")}
+    columns |= {f"rejection {at}": [item["rejection"][at] for item in numbers] for at in ("0.3", "0.5")}
+    return {name: over_seeds(found) for name, found in columns.items()}
 
 
-def steps(name: str, batch: int, threads: int, answer: Any) -> None:
-    """Train on random jets of 32 constituents; sends parameters, jets a second and the peak memory in MB."""
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
-    design = architecture(name)
-    network = design.build(design.config_class(**THROUGHPUT[name]), 1).train()
-    features = torch.randn(batch, 32, 13)
-    given = {"features": features, "jet": torch.randn(batch, 4), "mask": torch.ones(batch, 32, dtype=torch.bool)}
-    if name == "omnilearned":
-        given = {"data": features[..., :4], "pid": torch.randint(1, 9, (batch, 32))}
-    learning = [weights for weights in network.parameters() if weights.requires_grad]
-    optimizer = torch.optim.AdamW(learning, 1e-4)
-    begun = 0.0
-    for step in range(WARM_UP_STEPS + STEPS):
-        if step == WARM_UP_STEPS:
-            begun = time.perf_counter()
-        optimizer.zero_grad()
-        binary_cross_entropy_with_logits(network(**given)[:, 0], torch.arange(batch) % 2.0).backward()
-        optimizer.step()
-    rate = STEPS * batch / (time.perf_counter() - begun)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    answer.put((sum(weights.numel() for weights in learning), rate, memory))
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A way of training, over its seeds: AUC and the like, and what its start gains."""
+
+    row: Row
+    seeds: int
+    parameters: int
+    physics: Mapping[str, Mapping[str, Any]]
+    gain: Mapping[str, Mapping[str, Any]] | None
 
 
-def throughput(batch: int, threads: int) -> None:
-    """Print the median of some rounds, each network in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    answers: dict[str, list[tuple[int, float, float]]] = {name: [] for name in THROUGHPUT}
-    for _ in range(ROUNDS):
-        for name, found in answers.items():
-            answer = context.Queue()
-            process = context.Process(target=steps, args=(name, batch, threads, answer))
-            process.start()
-            found.append(answer.get())
-            process.join()
-    print("network | parameters | jets/s | of each round | peak MB", flush=True)
-    for name, found in answers.items():
-        parameters, rates, memory = zip(*found, strict=True)
-        each = ", ".join(f"{rate:.0f}" for rate in rates)
-        print(f"{name} | {parameters[0]:,} | {statistics.median(rates):.0f} | {each} | {max(memory):.0f}", flush=True)
+def entries(bench: Bench, rows: Mapping[Row, Numbers]) -> list[Entry]:
+    """Seeds taken together, the best AUC first."""
+    found = []
+    for first in dict.fromkeys(dataclasses.replace(row, seed=0) for row in rows):
+        mine = [row for row in rows if dataclasses.replace(row, seed=0) == first]
+        physics = summary([rows[row] for row in mine])
+        gain = None if first.start == SCRATCH else summary([bench.gain(row) for row in mine])
+        found.append(Entry(first, len(mine), rows[mine[0]]["parameters"], physics, gain))
+    return sorted(found, key=lambda entry: -entry.physics["auc"]["value"])
+
+
+def table(found: Sequence[Entry]) -> Table:
+    """The teachers at one number of labels."""
+    head = ("teacher", "start", "parameters", "seeds", "AUC", "accuracy", "1/ε_B at 0.3", "at 0.5", "AUC gained")
+    rows = []
+    for entry in found:
+        gain = ABSENT if entry.gain is None else measured(entry.gain["auc"])
+        cells = [f"`{entry.row.teacher}`", entry.row.start, count(entry.parameters), count(entry.seeds)]
+        rows.append((*cells, *map(measured, entry.physics.values()), gain))
+    return Table(head, tuple(rows))
+
+
+def page(found: Sequence[Entry]) -> str:
+    """A table for every sample and number of labels."""
+    parts = []
+    for sample, labels in sorted({(e.row.sample, e.row.labels) for e in found}, key=lambda s: (s[0] != SAMPLES[0], s)):
+        chosen = [entry for entry in found if (entry.row.sample, entry.row.labels) == (sample, labels)]
+        parts += [f"`{sample}`, {labels:,} labels:", table(chosen).markdown()]
+    return "\n\n".join(parts) + "\n"
+
+
+def draw(found: Sequence[Entry], path: Path) -> None:
+    """AUC by labels, a panel for each sample."""
+    samples = [sample for sample in SAMPLES if any(entry.row.sample == sample for entry in found)]
+    with canvas(4.6 * len(samples), 4.4) as figure:
+        for axis, sample in zip(np.ravel(figure.subplots(1, len(samples))), samples, strict=True):
+            for way in dict.fromkeys((e.row.teacher, e.row.start) for e in found):
+                mine = [e for e in found if (e.row.sample, e.row.teacher, e.row.start) == (sample, *way)]
+                mine.sort(key=lambda entry: entry.row.labels)
+                values, errors = ([entry.physics["auc"][key] for entry in mine] for key in ("value", "error"))
+                style = {"color": COLORS[way[0]], "linestyle": LINES[way[1]], "label": ", ".join(way)}
+                axis.errorbar([entry.row.labels for entry in mine], values, errors, marker="o", ms=3, **style)
+            axis.set(xscale="log", xlabel=f"labels, {sample}", ylabel="AUC")
+        figure.legend(*axis.get_legend_handles_labels(), loc="outside right center")
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train and measure what is missing; print and write everything."""
+    torch.set_num_threads(options.threads)
+    bench, rows = Bench(options), {}
+    for row in bench.rows():
+        try:
+            rows[row] = bench.measure(row)
+        except ToolNotFound as error:
+            print(f"{row.teacher} is left out: {error}", flush=True)
+            continue
+        print(f"{row.place}: AUC {measured(rows[row]['auc'])}", flush=True)
+    found = entries(bench, rows)
+    print(page(found), flush=True)
+    write_json(options.out / "teachers.json", [dataclasses.asdict(entry) for entry in found])
+    draw(found, options.out / "teachers.svg")
+    if options.page:
+        replace_table(options.page, page(found))
+        shutil.copy(options.out / "teachers.svg", options.page.with_suffix(".svg"))
 
 
 def main() -> None:
-    """Train each tagger with the default sizes and print its rows."""
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=NAMES)
-    parser.add_argument("--out", type=Path, default=Path("build/teachers"))
-    parser.add_argument("--throughput", action="store_true")
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--sample", default="top_qcd")
-    parser.add_argument("--labels", type=int, nargs="+", default=[0])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=TrainConfig.epochs)
-    parser.add_argument("--pretrain-epochs", type=int, default=10)
-    parser.add_argument("--pretrain-jets", type=int, default=None)
-    parser.add_argument("--backbone-rate", type=float, default=0.3)
-    options = parser.parse_args()
-    if options.throughput:
-        throughput(options.batch, options.threads)
-        return
-    torch.set_num_threads(options.threads)
-    path = sample_path(options.sample)
-    how = (options.epochs, options.pretrain_epochs, options.pretrain_jets, options.backbone_rate)
-    bench = Bench(path, JetsFile(path).read("test"), options.out, *how)
-    print(HEAD, flush=True)
-    for name in options.names:
-        bench.run(name, options.labels)
+    parser.add_argument("out", type=Path, help="where jets, taggers and results go")
+    parser.add_argument("--teachers", nargs="+", choices=COLORS, default=list(COLORS))
+    parser.add_argument("--samples", nargs="+", choices=SAMPLES, default=list(SAMPLES))
+    parser.add_argument("--labels", type=int, nargs="+", default=[1000, 10_000, 0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--epochs", type=int, default=20, help=f"over {FEW:,} labels")
+    parser.add_argument("--validation-jets", type=int, default=1000)
+    parser.add_argument("--pretrain-jets", type=int, default=20_000)
+    parser.add_argument("--pretrain-epochs", type=int, default=4)
+    parser.add_argument("--views", type=Path, help="a jets file with views, for RS3L")
+    parser.add_argument("--partons", type=int, default=4800, help="to simulate where --views is not given")
+    parser.add_argument("--view-epochs", type=int, default=40)
+    parser.add_argument("--backbone-rate", type=float, default=1.0, help="of those that start from something")
+    parser.add_argument("--jetclass", type=Path, help="ParticleNet_kin.pt")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--page", type=Path, help="a page with report markers that gets the tables and the plot")
+    run(parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -196,6 +196,15 @@ def model_physics(scores: Scores, name: str, n_replicas: int = 200, seed: int = 
     return model.numbers(replicas[name])
 
 
+def difference_physics(scores: Scores, first: str, second: str, n_replicas: int = 200, seed: int = 1) -> dict[str, Any]:
+    """First - second of any two models in AUC, accuracy and 1/eps_B, each with its paired error as in `physics`."""
+    measured = {name: _Measured.of(scores, name) for name in (first, second)}
+    sorted_scores = {name: model.sorted_scores for name, model in measured.items()}
+    rng = np.random.default_rng(seed)
+    replicas = bootstrap_efficiencies(sorted_scores, len(scores), SIGNAL_EFFICIENCIES, n_replicas, rng)
+    return _difference(measured[first], measured[second], replicas[first], replicas[second])
+
+
 @dataclass(frozen=True)
 class _Measured:
     """One model's scores, sorted, and what single jets add to its AUC; `rejections` of every class in turn."""

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from hls.compare import Scores, physics
+from hls.compare import Scores, difference_physics, physics
 from hls.paired import SortedScores, auc_influence, bootstrap_efficiencies, mean_difference
 from jets.errors import DataError, InputError, LayoutError, StorageError
 from jets.metrics import accuracy, auc, background_rejection, macro_auc
@@ -120,6 +120,12 @@ def test_paired_errors_are_smaller_than_single_errors_of_correlated_models(top_s
     difference = numbers["differences"]["csim_minus_student_quantized"]
     assert 0 < difference["auc"]["error"] < 0.05 * numbers["csim"]["auc"]["error"]
     assert difference["rejection"]["0.5"]["error"] < 0.5 * numbers["csim"]["rejection"]["0.5"]["error"]
+
+
+def test_any_two_models_are_compared_as_those_of_a_report(top_scores: Scores) -> None:
+    mine, numbers = difference_physics(top_scores, "csim", "teacher", n_replicas=50), physics(top_scores, n_replicas=50)
+    known = numbers["differences"]["csim_minus_teacher"]
+    assert mine == known
 
 
 def test_the_seed_fixes_every_number(top_scores: Scores) -> None:
