@@ -55,7 +55,11 @@ def ebops(model: Any, shared_cell: bool = False) -> int:
 
 
 def cost(model: Any) -> Any:
-    """Effective bit operations with the cell counted once, as a scalar tensor that learnt bits get gradients from."""
+    """Effective bit operations with the cell counted once, as a scalar tensor that learnt bits get gradients from.
+
+    A constant is as wide as it is before it is rounded: one that is rounded up to a power of two counts a bit less than
+    it takes. Epochs are judged by `ebops`, which counts the rounded ones.
+    """
 
     def width(quantizer: Quantizer) -> Any:
         if quantizer.learnt is None:

@@ -119,8 +119,8 @@ def warm_start(quantized: Any, float_model: Any) -> None:
 def bits_per_tensor(model: Any) -> dict[str, dict[str, Any]]:
     """Widest type of every tensor, "layer/tensor" -> total, integer (sign included), signed; and its mean width.
 
-    "mean_bits" of weights is the mean number of bits from the highest to the lowest set one; "zeros" the share of
-    weights, or features, that are always zero and cost nothing.
+    "mean_bits" of weights is the mean number of bits from the highest to the lowest set one, "size" their number;
+    "zeros" the share of weights, or features, that are always zero and cost nothing.
     """
     found: dict[str, dict[str, Any]] = {}
     for layer in model.layers:
@@ -196,7 +196,7 @@ def _of_constants(values: NDArray[np.float64]) -> dict[str, Any]:
     whole = np.rint(np.abs(values) * 2.0**FINEST).astype(np.int64)
     unused = np.frexp(whole & -whole)[1][whole > 0].min(initial=FINEST + 1) - 1
     integer = int(np.frexp(np.abs(values).max())[1]) + 1
-    return _entry(integer, FINEST - int(unused), True, enclosed_bits(values, FINEST))
+    return _entry(integer, FINEST - int(unused), True, enclosed_bits(values, FINEST)) | {"size": values.size}
 
 
 def _entry(integer: int, fraction: int, signed: bool, widths: NDArray[Any]) -> dict[str, Any]:

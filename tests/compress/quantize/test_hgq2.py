@@ -83,8 +83,10 @@ def test_the_tensors_are_listed_with_the_bits_that_are_left() -> None:
     assert found["constituents_q/output"] == {
         "total": 10, "integer": 4, "signed": True, "mean_bits": 7.0, "zeros": 0.25,
     }  # fmt: skip
-    assert found["particle_1/kernel"] == {"total": 3, "integer": 1, "signed": True, "mean_bits": 2.0, "zeros": 0.0}
+    kernel = {"total": 3, "integer": 1, "signed": True, "mean_bits": 2.0, "zeros": 0.0, "size": 4 * 3}
+    assert found["particle_1/kernel"] == kernel
     assert found["particle_1/bias"]["zeros"] == 1.0 and "exchange_1/bias" not in found
+    assert "size" not in found["logit_q/output"]
     assert found["logit_q/output"]["total"] == 16
 
 
