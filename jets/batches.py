@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from jets.dataset import Jets, JetsFile, concatenate, require_labels
 
 WINDOW_JETS = 50_000
-SAMPLE_JETS = 25_000
+SAMPLE_JETS = 20_000
 
 Arrays = dict[str, NDArray[Any]]
 """By name, first axis the jets."""
@@ -45,20 +45,19 @@ class StoredSplit:
         self.source, self.split, self.by_view, self.window = source, split, by_view, window
         self.n_views = max(1, len(source.view_names)) if by_view else 1
         self._chosen: Sequence[NDArray[np.int64]] | None = None
-        size = source.rows_stored_together() * self.n_views
-        self._rows = [slice(start, min(start + size, len(source))) for start in range(0, len(source), size)]
-        if by_view and sum(len(jets) for jets in source.blocks(self._rows, split, bare=True)) <= window:
-            self._rows = [slice(0, len(source))]
-        self._survey()
+        self._starts = range(0, len(source), source.rows_stored_together() * self.n_views)
+        if by_view and sum(map(len, self._stored(range(len(self._starts)), bare=True))) <= window:
+            self._starts = range(0, len(source), len(source))
+        self._survey(range(len(self._starts)))
 
-    def _survey(self) -> None:
-        """Count and weigh the jets of each block, and look whether every class has some."""
-        counts, weight, seen = [], 0.0, set[int]()
-        for jets in self.read(range(len(self._rows)), bare=True):
-            counts.append(len(jets))
+    def _survey(self, blocks: Sequence[int]) -> None:
+        """Count and weigh the jets of each of these blocks, and look whether every class has some."""
+        counts, weight, seen = np.zeros(len(self._starts), np.int64), 0.0, set[int]()
+        for block, jets in zip(blocks, self.read(blocks, bare=True), strict=True):
+            counts[block] = len(jets)
             weight += float(jets.weights.sum(dtype=np.float64))
             seen.update(np.unique(jets.labels).tolist())
-        self._counts, self.mean_weight = np.array(counts), weight / max(1, sum(counts))
+        self._counts, self.mean_weight = counts, weight / max(1, int(counts.sum()))
         require_labels(np.array(sorted(seen)), self.source.classes, f"{self.source.path} (split {self.split!r})")
 
     def drawn(self, n_jets: int, seed: int) -> Self:
@@ -74,7 +73,20 @@ class StoredSplit:
         edges = np.searchsorted(chosen, starts)
         fewer = copy(self)
         fewer._chosen = [chosen[a:b] - start for a, b, start in zip(edges, edges[1:], starts, strict=False)]
-        fewer._survey()
+        fewer._survey(np.flatnonzero(self._counts).tolist())
+        return fewer
+
+    def one_window(self, seed: int) -> Self:
+        """The jets of a window that is drawn with the seed, or all if there are no more.
+
+        Raises:
+            DataError: none of a class is among them.
+        """
+        if self.n_windows == 1:
+            return self
+        fewer = copy(self)
+        fewer._survey(next(self.windows(np.random.default_rng(seed).permutation)))
+        fewer.window = fewer.n_jets
         return fewer
 
     def __len__(self) -> int:
@@ -92,24 +104,33 @@ class StoredSplit:
 
     def windows(self, permutation: Permutation | None = None) -> Iterator[list[int]]:
         """The blocks of each window, shuffled where there are several."""
-        blocks, n = np.flatnonzero(self._counts), self.n_windows
-        neighbours = [blocks[start : start + n] for start in range(0, len(blocks), n)]
-        if permutation is not None and n > 1:
+        neighbours = self._neighbours()
+        if permutation is not None and self.n_windows > 1:
             neighbours = [some[permutation(len(some))] for some in neighbours]
-        for window in range(n):
+        for window in range(self.n_windows):
             yield [int(some[window]) for some in neighbours if window < len(some)]
 
-    def count(self, blocks: Sequence[int]) -> int:
-        """How many jets these blocks have, each in all its views counted once."""
-        return int(self._counts[blocks].sum()) // self.n_views
+    def _neighbours(self) -> list[NDArray[np.intp]]:
+        """Of each of these, a window has one block."""
+        blocks, n = np.flatnonzero(self._counts), self.n_windows
+        return [blocks[start : start + n] for start in range(0, len(blocks), n)]
+
+    def largest_window(self) -> int:
+        """No window has more jets, each in all its views counted once."""
+        return sum(int(self._counts[some].max()) for some in self._neighbours()) // self.n_views
 
     def read(self, blocks: Sequence[int], bare: bool = False) -> Iterator[Jets]:
         """The jets of each block, in the file's order or view by view; `bare` as in `JetsFile.blocks`."""
-        stored = self.source.blocks((self._rows[block] for block in blocks), self.split, bare)
-        for block, jets in zip(blocks, stored, strict=True):
+        for block, jets in zip(blocks, self._stored(blocks, bare), strict=True):
             by_view = self.by_view and len(jets)
             rows = jets.view_rows(self.source.path) if by_view else np.arange(len(jets))[:, None]
             yield jets[(rows if self._chosen is None else rows[self._chosen[block]]).ravel()]
+
+    def _stored(self, blocks: Sequence[int], bare: bool) -> Iterator[Jets]:
+        """The jets of each block, all of them in the file's order."""
+        size, n = self._starts.step, len(self.source)
+        rows = (slice(start, min(start + size, n)) for start in map(self._starts.__getitem__, blocks))
+        return self.source.blocks(rows, self.split, bare)
 
     def sample(self) -> Jets:
         """All the jets of a split of one window; of a larger one `SAMPLE_JETS`, evenly spread over the file."""
@@ -120,7 +141,8 @@ class StoredSplit:
 class Batches:
     """What is learnt from the jets of a split, in batches.
 
-    The jets of one window are kept; of several, each is read when its turn comes.
+    The jets of one window are kept; of several, each is read when its turn comes, into the arrays of the one before:
+    memory that is freed and asked for again would end in pieces.
 
     Args:
         jets: the split.
@@ -130,6 +152,7 @@ class Batches:
     def __init__(self, jets: StoredSplit, feed: Callable[[Jets], Arrays]) -> None:
         self.jets, self.feed = jets, feed
         self._kept: Arrays | None = None
+        self._spare: Arrays = {}
 
     def __len__(self) -> int:
         return len(self.jets)
@@ -153,31 +176,33 @@ class Batches:
                 rest = {} if _length(batch) == size else batch
                 if not rest:
                     yield batch
-            del window  # before the next one is read
         if _length(rest):
             yield rest
 
     def _windows(self, permutation: Permutation | None) -> Iterator[Arrays]:
         if self._kept is None and self.jets.n_windows == 1:
-            self._kept = self._read(next(self.jets.windows()))
+            self._kept = self._read(next(self.jets.windows()), {})
         if self._kept is not None:
             yield self._kept
             return
-        for blocks in self.jets.windows(permutation):
-            yield self._read(blocks)
+        place, self._spare = self._spare, {}  # another pass that begins before this one ends has its own
+        try:
+            for blocks in self.jets.windows(permutation):
+                yield self._read(blocks, place)
+        finally:
+            self._spare = place
 
-    def _read(self, blocks: Sequence[int]) -> Arrays:
-        """What is fed of these blocks, never twice in memory."""
-        window: Arrays = {}
+    def _read(self, blocks: Sequence[int], place: Arrays) -> Arrays:
+        """What is fed of these blocks, in the arrays of `place`, which are made where there are none."""
         stop = 0
         for jets in self.jets.read(blocks):
             fed = self.feed(jets)
             start, stop = stop, stop + _length(fed)
             for name, values in fed.items():
-                if name not in window:
-                    window[name] = np.empty((self.jets.count(blocks), *values.shape[1:]), values.dtype)
-                window[name][start:stop] = values
-        return window
+                if name not in place:
+                    place[name] = np.empty((self.jets.largest_window(), *values.shape[1:]), values.dtype)
+                place[name][start:stop] = values
+        return {name: values[:stop] for name, values in place.items()}
 
 
 def _length(arrays: Arrays) -> int:

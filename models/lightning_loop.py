@@ -50,14 +50,18 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
     With k processes each takes every k-th jet of one common permutation, so that a step sees the same jets
     whatever k is. The permutation depends on the seed and the epoch only, the dropout on the process as well: a run
     resumed with as many processes repeats what the interrupted one would have done.
+
+    What is kept of steps and of validation jets has a place from the start: pieces allocated in turn with what a step
+    needs would leave gaps, and memory would grow with every step.
     """
 
     def __init__(self, objective: Objective, train: Batches, validation: Batches, config: TrainConfig) -> None:
         super().__init__()
         self.objective, self.config = objective, config
         self._train, self._validation = train, validation
-        self._train_losses: list[Tensor] = []
-        self._observed: list[dict[str, Tensor]] = []
+        self._train_losses = torch.zeros(0)
+        self._observed: dict[str, Tensor] = {}
+        self._n_observed = 0
         self.validated: dict[str, float] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -77,14 +81,19 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
     def val_dataloader(self) -> Loader:
         """Every k-th validation jet."""
         rank, world, size = self.trainer.global_rank, self.trainer.world_size, self._global_batch()
-        mine = range(rank, len(self._validation), world)
-        return Loader(-(-len(mine) // size), lambda: self._validation.batches(size, None, rank, world))
+        n_batches = -(-self._n_validation() // size)
+        return Loader(n_batches, lambda: self._validation.batches(size, None, rank, world))
+
+    def _n_validation(self) -> int:
+        """This process's share of the validation jets."""
+        return len(range(self.trainer.global_rank, len(self._validation), self.trainer.world_size))
 
     def _global_batch(self) -> int:
         return min(self.config.batch_size, len(self._train))
 
     def on_train_epoch_start(self) -> None:
         """Seed this epoch's dropout, and leave a frozen backbone without any."""
+        self._train_losses = torch.zeros(int(self.trainer.num_training_batches), device=self.device)
         epoch_seed = np.random.SeedSequence([self.config.seed, self.current_epoch, self.global_rank])
         torch.manual_seed(int(epoch_seed.generate_state(1)[0]))
         if self.config.backbone_rate == 0 and isinstance(self.objective, Classification):
@@ -99,7 +108,7 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
         if not self.trainer.strategy.reduce_boolean_decision(finite, all=True):
             what = f"the loss is not finite at batch {index} of epoch {self.current_epoch}"
             raise ConfigError(what, "training", f"lower learning_rate ({self.config.learning_rate})")
-        self._train_losses.append(loss.detach())
+        self._train_losses[index] = loss.detach()
         return loss
 
     def on_validation_epoch_start(self) -> None:
@@ -109,22 +118,23 @@ class FitModule(lightning.LightningModule):  # type: ignore[misc]
     def validation_step(self, batch: Batch, index: int) -> None:
         """Keep what the objective observes, and the weights, for the end of the epoch."""
         observed = self.objective.observe(batch) | {"weights": batch["weights"]}
-        self._observed.append({name: values.float().cpu() for name, values in observed.items()})
+        start = index * self._global_batch()
+        self._n_observed = start + len(batch["weights"])
+        for name, values in observed.items():
+            if name not in self._observed:
+                self._observed[name] = torch.empty((self._n_validation(), *values.shape[1:]))
+            self._observed[name][start : self._n_observed] = values
 
     def on_validation_epoch_end(self) -> None:
         """Loss and measures over the validation jets of all processes."""
-        mine = _joined(self._observed)
-        self._observed.clear()
-        observed = _from_all_processes(mine)
+        observed = _from_all_processes({name: values[: self._n_observed] for name, values in self._observed.items()})
         loss = float((observed["weights"] * observed["loss"]).mean())
         self.validated = {"validation_loss": loss, **self.objective.measures(observed)}
         self.log("validation_loss", loss, sync_dist=True)
 
     def mean_train_loss(self) -> float:
-        """Mean loss of the epoch's batches over all processes; starts a new epoch."""
-        mean = self.trainer.strategy.reduce(torch.stack(self._train_losses).mean())
-        self._train_losses.clear()
-        return float(mean)
+        """Mean loss of the epoch's batches over all processes."""
+        return float(self.trainer.strategy.reduce(self._train_losses.mean()))
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimizer with a linear warm-up and a cosine to zero, step by step."""
@@ -139,16 +149,12 @@ def _permutation(seed: int) -> Permutation:
     return lambda n: torch.randperm(n, generator=generator).numpy()
 
 
-def _joined(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-
-
 def _from_all_processes(mine: dict[str, Tensor]) -> dict[str, Tensor]:
     if not torch.distributed.is_initialized():
         return mine
     gathered: list[Any] = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(gathered, mine)
-    return _joined(gathered)
+    return {name: torch.cat([part[name] for part in gathered]) for name in mine}
 
 
 EXPECTED_WARNINGS = (

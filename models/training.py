@@ -226,10 +226,10 @@ def _meet() -> None:
 
 
 def _stored_split(run: _Run, split: str) -> StoredSplit:
-    jets = StoredSplit(run.source, split, run.by_view)
-    if split == "train" and run.config.max_jets is not None:
-        return jets.drawn(run.config.max_jets, run.config.seed)
-    return jets
+    jets, config = StoredSplit(run.source, split, run.by_view), run.config
+    if split == "validation":
+        return jets.one_window(config.seed)
+    return jets if config.max_jets is None else jets.drawn(config.max_jets, config.seed)
 
 
 def _claim_checkpoints(out: Path, digest: str) -> Path:

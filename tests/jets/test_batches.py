@@ -95,12 +95,47 @@ def test_what_fits_in_one_window_is_shuffled_as_a_whole_and_read_once(source: Je
 
 def test_windows_are_of_equal_size_and_of_all_classes_where_the_file_is_sorted_by_class(source: JetsFile) -> None:
     stored = StoredSplit(source, "train", window=WINDOW)
-    sizes = [stored.count(blocks) for blocks in stored.windows(np.random.default_rng(1).permutation)]
+    sizes = [sum(map(len, stored.read(blocks))) for blocks in stored.windows(np.random.default_rng(1).permutation)]
     assert len(sizes) == stored.n_windows == -(-len(stored) // WINDOW) > 5
-    assert max(sizes) < 1.3 * WINDOW
+    assert max(sizes) <= stored.largest_window() < 1.3 * WINDOW
     for blocks in stored.windows(np.random.default_rng(1).permutation):
         labels = np.concatenate([jets.labels for jets in stored.read(blocks)])
         assert np.bincount(labels, minlength=5).min() > 0
+
+
+def test_all_windows_are_read_into_the_same_arrays(source: JetsFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    places, read = set(), Batches._read
+
+    def watched(self: Batches, blocks: list[int], place: Arrays) -> Arrays:
+        window = read(self, blocks, place)
+        assert len(window["ids"]) == sum(map(len, self.jets.read(blocks)))
+        places.add(window["ids"].ctypes.data)
+        return window
+
+    monkeypatch.setattr(Batches, "_read", watched)
+    batches = Batches(StoredSplit(source, "train", window=WINDOW), fed)
+    for seed in (1, 2):
+        one_pass(batches, seed)
+    assert len(places) == 1
+
+
+def test_two_passes_at_a_time_do_not_disturb_each_other(source: JetsFile) -> None:
+    batches = Batches(StoredSplit(source, "train", window=WINDOW), fed)
+    both = zip(*(batches.batches(70, np.random.default_rng(seed).permutation) for seed in (1, 2)), strict=True)
+    for (first, second), *expected in zip(both, one_pass(batches, 1), one_pass(batches, 2), strict=True):
+        np.testing.assert_array_equal(first["ids"], expected[0])
+        np.testing.assert_array_equal(second["ids"], expected[1])
+
+
+def test_one_window_is_drawn_with_the_seed_and_has_all_classes(source: JetsFile) -> None:
+    stored = StoredSplit(source, "train", window=WINDOW)
+    first, again, other = (Batches(stored.one_window(seed), fed) for seed in (1, 1, 2))
+    ids = [np.concatenate([batch["ids"] for batch in batches.batches(70)]) for batches in (first, again, other)]
+    assert first.jets.n_windows == 1 and len(np.unique(ids[0])) == len(first) <= stored.largest_window()
+    np.testing.assert_array_equal(ids[1], ids[0])
+    assert set(ids[2]) != set(ids[0]) and set(ids[0]) < set(source.read("train").ids)
+    whole = StoredSplit(source, "train")
+    assert whole.one_window(1) is whole
 
 
 def test_a_sample_is_all_that_fits_in_a_window_and_else_evenly_spread(
