@@ -189,6 +189,7 @@ def _search_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     search.add_argument("--lut", type=int, metavar="N", help="budget of look-up tables")
     search.add_argument("--latency-ns", type=float, metavar="NS", help="budget of latency")
     search.add_argument("--part", help="FPGA that the winner's project.yaml names")
+    search.add_argument("--readme", type=Path, help="put the front between this file's report marks")
 
 
 def _compare_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -232,6 +232,10 @@ def search(options: argparse.Namespace) -> None:
     project = project.with_search(**_given(options, "trials", "storage", "lut", "latency_ns", "part"))
     result = run(project, partial(hire, options.jobs, options.cluster), _announce)
     out = project.build / SEARCH
+    if options.readme:
+        from hls.tables import replace_table
+
+        replace_table(options.readme, result.markdown())
     _say(f"{result.counted()}: {out / 'search.html'}")
     if result.fails_budget:
         raise InputError(result.verdict().rstrip("."), out, "raise the budget, or search on with more --trials")

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flow.search.result import SearchResult, TrialRow
+from flow.search.result import SearchResult, TrialRow, told
 from hls.comparison.drawing import LOOKS, Plot, save_plots
 from hls.render import data_link, page_environment
 from jets.files import replacing
@@ -52,11 +52,6 @@ def yaml_text(result: SearchResult, trial: TrialRow) -> str:
     body: str = yaml.safe_dump(dict(trial.content), sort_keys=False, default_flow_style=None, allow_unicode=True)
     summary = f": {result.summary(trial)}" if trial.state == "complete" else ""
     return f"# Trial {trial.number} of the search {result.study}{summary}.\n{body}"
-
-
-def told(value: Any) -> str:
-    """The value of an option as a page shows it."""
-    return f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
 
 
 def pareto_plots(result: SearchResult) -> Iterator[Plot]:

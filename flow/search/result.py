@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from flow.search.config import SearchBudget, SearchConfig
 from flow.search.driver import OUTCOME, SAME
 from flow.search.space import Space
 from hls.comparison.hardware import over_budget
-from hls.tables import count, measured
+from hls.tables import Table, count, measured
 from jets.config import load_saved
 from jets.files import replacing, write_json
 
@@ -129,6 +130,25 @@ class SearchResult:
         """Each trial by its number."""
         return {trial.number: trial for trial in self.trials}
 
+    def front_table(self) -> Table:
+        """The front by rejection: what each trial gave the options, what it reaches and what it takes."""
+        options = list(dict.fromkeys(name for trial in self.front for name in trial.options))
+        rows = [
+            (
+                f"{trial.number}{' (winner)' if trial.number == self.winner else ''}",
+                *(told(trial.options.get(name)) for name in options),
+                measured(self.rejection(trial)),
+                *(count(trial.numbers[name]) for name in ("ebops", "lut", "latency_ns")),
+            )
+            for trial in self.front
+        ]
+        head = (f"1/ε_B at {self.working_point:g}", "EBOPs", "LUT", "ns")
+        return Table(("trial", *(name.removeprefix("compress.") for name in options), *head), tuple(rows))
+
+    def markdown(self) -> str:
+        """How many trials there are, the front and the verdict, for a page."""
+        return f"{self.counted()}.\n\n{self.front_table().markdown()}\n\n{self.verdict()}\n"
+
     def csv_text(self) -> str:
         """A row a trial, in full precision."""
         options = list(dict.fromkeys(name for trial in self.trials for name in trial.options))
@@ -190,6 +210,11 @@ def choose(rows: Sequence[TrialRow], config: SearchConfig) -> tuple[int | None, 
         return min(within, key=lambda row: _point(row, config.working_point)).number, ()
     ordered = sorted(complete, key=lambda row: (max(row.over.values()), _point(row, config.working_point)))
     return None, tuple(row.number for row in ordered[:NEAREST])
+
+
+def told(value: Any) -> str:
+    """The value of an option as a page shows it."""
+    return f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
 
 
 def now() -> str:
