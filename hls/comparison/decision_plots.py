@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hls.comparison.comparison import Comparison
-from hls.comparison.drawing import Plot, Row, column, draw_bin_lines, draw_points, headroom, look, marker, plain_column
+from hls.comparison.drawing import (
+    Plot,
+    Row,
+    column,
+    draw_bin_lines,
+    draw_points,
+    efficiency_axis,
+    headroom,
+    look,
+    marker,
+    plain_column,
+)
 from hls.comparison.tables import is_nominal, variation_name
 from hls.plots import literal
 
@@ -45,7 +56,7 @@ def _turn_on(comparison: Comparison, signal: str, figure: Figure) -> None:
         rows = comparison.rows("bins", tagger=tagger, signal=signal, cut="rate", variable="pt_gev")
         draw_points(axis, comparison, tagger, rows, "signal_efficiency")
     draw_bin_lines(axis, rows)
-    axis.set_ylim(0, 1.25)
+    efficiency_axis(axis, 1.25)
     axis.set_xlabel(AXES["pt_gev"])
     axis.set_ylabel(f"$\\varepsilon_S$ ({literal(signal)}) at {comparison.config['rate_budget_khz']:g} kHz")
     axis.legend(loc="upper left", ncols=2)
@@ -60,7 +71,7 @@ def _bins(comparison: Comparison, signal: str, variable: str, figure: Figure) ->
     for axis in (upper, lower):
         draw_bin_lines(axis, rows)
     upper.axhline(comparison.config["working_point"], color="0.6", linewidth=0.8, linestyle=(0, (2, 2)))
-    upper.set_ylim(0, 1.35)
+    efficiency_axis(upper, 1.35)
     upper.set_ylabel("$\\varepsilon_S$")
     upper.legend(loc="upper left", ncols=2)
     lower.set_yscale("log")

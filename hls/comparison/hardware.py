@@ -70,6 +70,7 @@ def _ranking(rows: Sequence[Row], merit: Merit, budget: Budget) -> list[Row]:
         tightest = max(known, key=lambda key: known[key], default=None)
         entry = {
             "tagger": row["tagger"],
+            "kind": row["kind"],
             "within": not unknown and all(ratio <= 1 for ratio in known.values()),
             "tightest": tightest,
             "use_of_limit": None if tightest is None else known[tightest],

@@ -149,14 +149,15 @@ def _scores(comparison: Comparison, signal: str, figure: Figure) -> None:
     left, right = figure.subplots(1, 2, sharex=True)
     classes = comparison.jets["classes"]
     chosen = comparison.config["background"] or [name for name in classes if name != signal]
-    for axis, names, title in ((left, [signal], signal), (right, chosen, whole_background(comparison, signal))):
+    rest = f"Background: {literal(whole_background(comparison, signal))}"
+    for axis, names, title in ((left, [signal], f"Signal: {literal(signal)}"), (right, chosen, rest)):
         weights = np.array([classes[name]["weight"] for name in names])
         for tagger in comparison.names:
             rows = [comparison.rows("distributions", tagger=tagger, signal=signal, **{"class": name}) for name in names]
             values = np.average([column(items, "fraction")[0] for items in rows], axis=0, weights=weights)
             edges = [*plain_column(rows[0], "low"), rows[0][-1]["high"]]
             axis.stairs(values, edges, label=literal(tagger), **look(comparison, tagger))
-        axis.set_title(f"{literal(title)} jets", loc="left")
+        axis.set_title(title, loc="left")
         axis.set_ylim(bottom=0)
         axis.set_xlabel("$\\ln\\,p/(1-p)$")
         axis.set_ylabel("Fraction of jets")

@@ -44,8 +44,7 @@ def summary_table(comparison: Comparison) -> Table:
         accuracy = measured(comparison.rows("accuracy", tagger=name)[0]["accuracy"])
         rejection = _both(comparison.rows("merit", tagger=name)[0]["rejection"])
         built = comparison.rows("budget", tagger=name)
-        kinds = [KIND_NAMES[row["kind"]] for row in comparison.rows("hardware", tagger=name)]
-        cost = (*_resources(built[0]), kinds[0]) if built else ("", "", "", "")
+        cost = (*_resources(built[0]), KIND_NAMES[built[0]["kind"]]) if built else ("", "", "", "")
         rows.append((name, accuracy, *rejection, *cost)[: len(header)])
     return Table(header, tuple(rows))
 
@@ -181,27 +180,27 @@ def budget_table(comparison: Comparison) -> Table:
         unknown = ", ".join(row["unknown"])
         verdict = "within" if row["within"] else f"unknown: {unknown}" if unknown else "over"
         ahead = ABSENT if row["ahead_of_next"] is None else measured(row["ahead_of_next"])
-        cells = (verdict, use, *_resources(row), measured(row["rejection"]), ahead)
+        cells = (KIND_NAMES[row["kind"]], verdict, use, *_resources(row), measured(row["rejection"]), ahead)
         rows.append((f"{row['place']}. {row['tagger']}", *cells))
-    header = ("Tagger", "Budget", "Tightest", "Latency (ns)", "LUT", "DSP", "1/ε_B", "Ahead of the next")
+    header = ("Tagger", "Kind", "Budget", "Tightest", "Latency (ns)", "LUT", "DSP", "1/ε_B", "Ahead of the next")
     return Table(header, tuple(rows))
 
 
 def verdict(comparison: Comparison) -> str:
-    """Who wins under the budget, or how far the nearest is from it."""
+    """Who wins under the budget, or how far the nearest is from it; by what kind of numbers."""
     ranking = comparison.tables["budget"]
     limits = _limits_text(comparison.config["budget"])
     if not ranking:
         return "No tagger has hardware numbers, so there is no winner."
     best = ranking[0]
-    rejection = f"1/ε_B = {measured(best['rejection'])}"
+    name, rejection = f"{best['tagger']} ({KIND_NAMES[best['kind']]})", f"1/ε_B = {measured(best['rejection'])}"
     if best["within"]:
         under = f"within {limits}" if limits else "with no budget set"
-        return f"The winner {under} is {best['tagger']}: {rejection}."
+        return f"The winner {under} is {name}: {rejection}."
     if best["use_of_limit"] is None or best["unknown"]:
-        return f"Nothing is known to keep {limits}; the nearest is {best['tagger']}, with unknown numbers."
+        return f"Nothing is known to keep {limits}; the nearest is {name}, with unknown numbers."
     use = _amount(best["tightest"], best[best["tightest"]])
-    return f"Nothing keeps {limits}; the nearest is {best['tagger']} with {use}: {rejection}."
+    return f"Nothing keeps {limits}; the nearest is {name} with {use}: {rejection}."
 
 
 def _limits_text(budget: Mapping[str, Any]) -> str:

@@ -76,19 +76,19 @@ def test_the_same_comparison_gives_the_same_numbers(
 
 def test_the_winner_is_named(made: Path) -> None:
     comparison = Comparison.load(made)
-    assert verdict(comparison).startswith("The winner within 60,000 LUT is <csim>: 1/ε_B = ")
+    assert verdict(comparison).startswith("The winner within 60,000 LUT is <csim> (estimate): 1/ε_B = ")
     assert summary_table(comparison).rows[1][-4:] == ("1,655", "50,012", "60", "estimate")
 
 
 @pytest.mark.parametrize(
     ("budget", "text"),
     [
-        (Budget(lut=50_000), "Nothing keeps 50,000 LUT; the nearest is <csim> with 50,012 LUT: "),
+        (Budget(lut=50_000), "Nothing keeps 50,000 LUT; the nearest is <csim> (estimate) with 50,012 LUT: "),
         (
             Budget(dsp=6, latency_ns=1e4),
-            "Nothing keeps 6 DSP, 10,000 ns of latency; the nearest is <csim> with 60 DSP",
+            "Nothing keeps 6 DSP, 10,000 ns of latency; the nearest is <csim> (estimate) with 60 DSP",
         ),
-        (Budget(), "The winner with no budget set is <csim>"),
+        (Budget(), "The winner with no budget set is <csim> (estimate)"),
     ],
 )
 def test_a_budget_that_nothing_keeps_is_said_with_the_nearest(made: Path, budget: Budget, text: str) -> None:
