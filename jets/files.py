@@ -158,5 +158,5 @@ def read_json(path: Path) -> Any:
         return json.loads(existing_file(path).read_text())
     except PermissionError:
         raise InputError("cannot be read", path, "correct its permissions") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, a number of 5,000 digits, or too deep
         raise LayoutError(f"is not JSON ({error})", path, "make it again with the stage that writes it") from None

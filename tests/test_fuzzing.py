@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from flow.project import ProjectFolder
 from flow.steps import stages
+from hls.report import Report
 from jets.config import read_yaml
 from jets.dataset import JetsFile, JetsWriter
 from jets.errors import TagwareError
@@ -70,6 +71,24 @@ def test_a_yaml_file_of_any_bytes_is_taken_or_refused(tmp_path: Path, content: b
     (tmp_path / "project.yaml").write_bytes(content)
     with suppress(TagwareError):
         read_yaml(tmp_path / "project.yaml")
+
+
+REPORT = (ROOT / "firmware_projects/jets5_hlf_mlp/report.json").read_bytes()
+
+
+@FUZZ
+@given(
+    place=st.integers(0, len(REPORT)),
+    length=st.integers(0, 30),
+    new=st.binary(max_size=8) | st.sampled_from([b"-1", b"NaN", b"1e999", b"null", b"[]", b"9" * 5000, b"[" * 10**5]),
+)
+def test_a_report_with_other_bytes_is_read_or_refused(tmp_path: Path, place: int, length: int, new: bytes) -> None:
+    path = tmp_path / "report.json"
+    path.write_bytes(REPORT[:place] + new + REPORT[place + length :])
+    try:
+        Report.load(path)
+    except TagwareError as error:
+        assert str(path) in str(error)
 
 
 def written(format: str, folder: Path) -> Path:

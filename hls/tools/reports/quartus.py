@@ -97,9 +97,9 @@ def parse_oneapi(text: str) -> OneApi:
     """
     try:
         content = json.loads(text)
-        clock = content["quartusFitClockSummary"]["nodes"][0]
-        usage = content["quartusFitResourceUsageSummary"]["nodes"][-1]
-    except (json.JSONDecodeError, KeyError, IndexError, TypeError) as error:
+        clock = dict(content["quartusFitClockSummary"]["nodes"][0])
+        usage = dict(content["quartusFitResourceUsageSummary"]["nodes"][-1])
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
         raise LayoutError(f"is not a Quartus summary of oneAPI ({error!r})", None, REMEDY) from None
     fmax = decimal(str(clock.get("kernel clock", clock.get("clock", ""))), "kernel clock")
     alm, ff, dsp, bram = (_rounded(usage, key) for key in ("alm", "reg", "dsp", "ram"))

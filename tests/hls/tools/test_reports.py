@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hls.tools.oneapi import read_oneapi
@@ -174,3 +175,18 @@ def test_no_text_makes_a_parser_fail_otherwise_than_by_name(text: str) -> None:
     for _, parse, _ in (*EXPECTED, HIERARCHY):
         with pytest.raises(LayoutError):
             parse(text)
+
+
+STRANGE = st.text(max_size=12) | st.sampled_from(["-1", "nan", "1e999", "9" * 5000, ";", "|", "\n", "\x00", "<a>"])
+
+
+@pytest.mark.parametrize(("name", "parse", "_"), [*EXPECTED, HIERARCHY])
+@settings(max_examples=80, derandomize=True, database=None)
+@given(place=st.floats(0, 1), length=st.integers(0, 40), new=STRANGE)
+def test_a_report_with_other_text_anywhere_is_read_or_refused(
+    name: str, parse: Callable[[str], Any], _: Any, place: float, length: int, new: str
+) -> None:
+    text = (REPORTS / name).read_text()
+    start = int(place * len(text))
+    with suppress(LayoutError):
+        parse(text[:start] + new + text[start + length :])
