@@ -13,6 +13,7 @@ from flow.project import JetsSection, ProjectFolder
 from jets.dataset import SPLITS, JetsFile, split_of
 from jets.errors import DataError, LayoutError
 from jets.files import read_json, write_json
+from jets.samples import sample_path
 from jets.selection import select_classes
 
 POINTER = "jets.json"
@@ -23,8 +24,6 @@ def given_path(project: ProjectFolder) -> Path | None:
     """The jets file that the project names; None when it asks for a simulation."""
     section = project.config.jets
     if section.sample is not None:
-        from jets.samples import sample_path
-
         return sample_path(section.sample)
     return None if section.file is None else (project.folder / section.file).resolve()
 
@@ -64,6 +63,7 @@ def provide_jets(project: ProjectFolder, folder: Path) -> None:
     write_json(
         folder / POINTER,
         {
+            "sample": project.config.jets.sample if file.path == path else None,
             "path": os.path.relpath(file.path, folder.resolve()),
             "source": _source(project.config.jets),
             "checksum": file.checksum,
@@ -81,7 +81,8 @@ def open_jets(folder: Path) -> JetsFile:
         LayoutError: it holds other jets than when the stage ran.
     """
     pointer = read_json(folder / POINTER)
-    file = JetsFile(folder.resolve() / pointer["path"])
+    sample = pointer.get("sample")  # it lies where tagware is installed, and not where it did when the project ran
+    file = JetsFile(sample_path(sample) if sample else folder.resolve() / pointer["path"])
     if file.checksum != pointer["checksum"]:
         raise LayoutError("holds other jets than when the project ran", file.path, "run the project again")
     return file

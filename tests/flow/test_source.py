@@ -11,6 +11,7 @@ from flow.source import POINTER, count_jets, jets_inputs, open_jets, provide_jet
 from jets.dataset import Jets, JetsFile, JetsWriter, split_of
 from jets.errors import DataError, LayoutError
 from jets.files import read_json
+from jets.samples import sample_path
 from tests.synthetic import synthetic_jets
 
 
@@ -39,6 +40,16 @@ def test_a_moved_tree_still_finds_its_jets(tmp_path: Path) -> None:
     provide_jets(mine, tmp_path / "here/stage")
     (tmp_path / "here").rename(tmp_path / "there")
     assert open_jets(tmp_path / "there/stage").n_jets == 400
+
+
+def test_a_packaged_sample_is_found_by_a_project_that_was_moved_and_by_another_installation(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/project.yaml").write_text("jets: {sample: five_class}\n")
+    (tmp_path / "here/stage").mkdir()
+    provide_jets(ProjectFolder.load(tmp_path / "here"), tmp_path / "here/stage")
+    (tmp_path / "far/away").mkdir(parents=True)
+    (tmp_path / "here").rename(tmp_path / "far/away/there")
+    assert open_jets(tmp_path / "far/away/there/stage").path == sample_path("five_class")
 
 
 def test_an_edited_detector_card_makes_the_jets_stale(tmp_path: Path) -> None:
