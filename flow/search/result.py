@@ -138,11 +138,12 @@ class SearchResult:
                 f"{trial.number}{' (winner)' if trial.number == self.winner else ''}",
                 *(told(trial.options.get(name)) for name in options),
                 measured(self.rejection(trial)),
-                *(count(trial.numbers[name]) for name in ("ebops", "lut", "latency_ns")),
+                measured(trial.numbers["auc"]),
+                *(count(trial.numbers[name]) for name in ("lut", "latency_ns")),
             )
             for trial in self.front
         ]
-        head = (f"1/ε_B at {self.working_point:g}", "EBOPs", "LUT", "ns")
+        head = (f"1/ε_B at {self.working_point:g}", "AUC", "LUT", "ns")
         return Table(("trial", *(name.removeprefix("compress.") for name in options), *head), tuple(rows))
 
     def markdown(self) -> str:

@@ -78,10 +78,10 @@ def result_of(**budget: Any) -> SearchResult:
 def test_a_page_gets_the_front_and_who_wins_or_by_what_the_nearest_miss() -> None:
     lines = result_of(lut=10000).markdown().splitlines()
     assert lines[0] == "6 trials (4 complete, 1 stopped, 1 failed), 2 on the front."
-    assert lines[2] == "| trial | student.units | student.dense | 1/ε_B at 0.5 | EBOPs | LUT | ns |"
+    assert lines[2] == "| trial | student.units | student.dense | 1/ε_B at 0.5 | AUC | LUT | ns |"
     assert lines[4:6] == [
-        "| 3 | 21 | [16, 8] | 90.0 ± 9.0 | 26,000 | 26,000 | 650 |",
-        "| 0 (winner) | 8 | [16, 8] | 60.0 ± 6.0 | 9,000 | 9,000 | 400 |",
+        "| 3 | 21 | [16, 8] | 90.0 ± 9.0 | 0.9500 ± 0.0020 | 26,000 | 650 |",
+        "| 0 (winner) | 8 | [16, 8] | 60.0 ± 6.0 | 0.9500 ± 0.0020 | 9,000 | 400 |",
     ]
     assert lines[7].startswith("The winner within the budget is trial 0: ")
     assert "No trial keeps the budget: trial 0 has 9,000 LUT" in result_of(lut=5000).markdown()
