@@ -3,8 +3,8 @@
     python benchmarks/teachers.py OUT --labels 1000 10000 0 --seeds 0 1 2 --page docs/teachers.md
 
 trains each on the packaged top/QCD and five-class jets (--samples, --teachers), from scratch and, where it has a
-pre-training, fine-tuned from its own: once for all samples, on --pretrain-jets of top/QCD, RS3L on the views of --views
-or on simulated ones. ParticleNet starts from the public JetClass weights, too, where --jetclass names them, at their
+pre-training, fine-tuned from its own: once for both samples, on --pretrain-jets of top/QCD, RS3L on those of --views or
+on simulated ones. ParticleNet starts from the public JetClass weights, too, where --jetclass names them, at their
 size. 0 labels means all there are; the fewest are drawn with every seed, others with the first. Passes over the jets go
 with one over the square root of their number.
 
@@ -101,10 +101,9 @@ class Bench:
         for labels in sorted(options.labels, key=lambda labels: labels or np.inf):
             seeds = options.seeds if labels == min(filter(None, options.labels), default=0) else options.seeds[:1]
             for sample in options.samples:
-                there_are = int(np.sum(JetsFile(self.jets(sample)).read("train").labels >= 0))
+                there_are = len(JetsFile(self.jets(sample)).read("train"))
                 if labels < there_are:
-                    known = [Row(sample, *way, labels or there_are, seed) for seed in seeds for way in self.ways()]
-                    yield from known
+                    yield from (Row(sample, *way, labels or there_are, seed) for seed in seeds for way in self.ways())
 
     def ways(self) -> Iterator[tuple[str, str]]:
         """Teachers and what they start from."""
@@ -118,10 +117,10 @@ class Bench:
     def pretrained(self, teacher: str) -> Tagger:
         """A teacher that has only had its own pre-training."""
         options, design = self.options, architecture(teacher)
-        by_view = design.pretraining is not None and design.pretraining.by_view
-        jets = self.views() if by_view else self.jets(SAMPLES[0])
-        epochs = options.view_epochs if by_view else options.pretrain_epochs
-        how = PretrainConfig(epochs=epochs, patience=epochs, max_jets=None if by_view else options.pretrain_jets)
+        jets, epochs, most = self.jets(SAMPLES[0]), options.pretrain_epochs, options.pretrain_jets
+        if design.pretraining is not None and design.pretraining.by_view:
+            jets, epochs, most = self.views(), options.view_epochs, None
+        how = PretrainConfig(epochs=epochs, patience=epochs, max_jets=most)
         return pretrain(teacher, design.preset("tiny"), jets, how, self.folder / "pretrained" / teacher)
 
     def views(self) -> Path:
@@ -141,7 +140,7 @@ class Bench:
             epochs=epochs,
             patience=epochs,
             max_jets=row.labels,
-            batch_size=max(32, min(256, row.labels // 16)),
+            batch_size=max(32, min(128, row.labels // 16)),
             backbone_rate=1.0 if row.start == SCRATCH else self.options.backbone_rate,
             seed=row.seed,
         )
