@@ -1,10 +1,12 @@
 """Peak memory of a training by the number of jets in its file.
 
 python benchmarks/training_memory.py --out build/memory [--jets 100000 1000000] [--architecture gru] [--steps 250]
+python benchmarks/training_memory.py --out build/memory [--jets 100000 1000000] --student
 
 Repeats 50,000 packaged top/QCD jets until there are so many, and trains for one epoch, each in a process of its own.
 Prints the peak resident memory of the process, and what a training jet adds from one number to the next. With `--steps`
 an epoch has so many batches of training and of validation at most; all the file is looked through all the same.
+With `--student` a 20x6 GRU learns from a teacher's stored outputs, for an epoch as float and for one quantized.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import argparse
 import json
 import multiprocessing
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,8 +53,8 @@ def datasets(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
             yield from datasets(item)
 
 
-def peak_mb(architecture: str, path: Path, out: Path, steps: int | None, answer: Any) -> None:
-    """Train for an epoch and send this process's peak memory, MB."""
+def train_teacher(path: Path, out: Path, architecture: str, steps: int | None) -> None:
+    """One epoch of a torch architecture."""
     import lightning
 
     from models.registry import architecture as find
@@ -61,7 +63,45 @@ def peak_mb(architecture: str, path: Path, out: Path, steps: int | None, answer:
     limits = {"limit_train_batches": steps, "limit_val_batches": steps}
     lightning.Trainer = partial(lightning.Trainer, **limits)
     train(architecture, find(architecture).config_class(), path, TrainConfig(epochs=1), out)
+
+
+def store_outputs(path: Path, out: Path) -> None:
+    """What a teacher says of all jets, once."""
+    from compress.teach import teach
+    from models.tagger import Tagger
+
+    answers = out / f"outputs_{path.stem}.h5"
+    if not answers.exists():
+        train_teacher(repeated(out, 2 * PATTERN_JETS), out / "teacher", "gru", None)
+        teach(Tagger.load(out / "teacher"), JetsFile(path), answers)
+
+
+def train_student(path: Path, out: Path) -> None:
+    """One epoch of each phase of a student's training."""
+    from compress.distil import DistilConfig
+    from flow.project import CompressSection
+    from flow.steps import distil_student
+    from models.students.recurrent import RecurrentSpec
+
+    section = CompressSection(distil=DistilConfig(float_epochs=1, quantized_epochs=1))
+    distil_student(RecurrentSpec(), section, path, [out / f"outputs_{path.stem}.h5"], out / f"student_{path.stem}")
+
+
+def peak_mb(work: Callable[[], None], answer: Any) -> None:
+    """Do it and send this process's peak memory, MB."""
+    work()
     answer.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def apart(work: Callable[[], None]) -> float:
+    """The peak memory, MB, of a process that does nothing else."""
+    context = multiprocessing.get_context("spawn")
+    answer = context.Queue()
+    process = context.Process(target=peak_mb, args=(work, answer))
+    process.start()
+    peak = float(answer.get())
+    process.join()
+    return peak
 
 
 def main() -> None:
@@ -71,17 +111,18 @@ def main() -> None:
     parser.add_argument("--jets", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--architecture", default="gru")
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--student", action="store_true")
     options = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
     before: tuple[int, float] | None = None
     print("jets in the file | peak MB | kB a training jet more", flush=True)
     for n_jets in options.jets:
-        path, answer = repeated(options.out, n_jets), context.Queue()
-        given = (options.architecture, path, options.out / f"{options.architecture}_{n_jets}", options.steps, answer)
-        process = context.Process(target=peak_mb, args=given)
-        process.start()
-        peak = answer.get()
-        process.join()
+        path = repeated(options.out, n_jets)
+        if options.student:
+            apart(partial(store_outputs, path, options.out))
+            peak = apart(partial(train_student, path, options.out))
+        else:
+            folder = options.out / f"{options.architecture}_{n_jets}"
+            peak = apart(partial(train_teacher, path, folder, options.architecture, options.steps))
         more = (
             "" if before is None else f"{1024 * (peak - before[1]) / (SPLIT_FRACTIONS[0] * (n_jets - before[0])):.1f}"
         )

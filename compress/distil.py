@@ -8,6 +8,7 @@ import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ from compress.objective import TEACHER, LossConfig, Objective, pack
 from compress.online import Online
 from compress.prune import PruneConfig, Restraint
 from compress.quantize.front_end import AnyBits, FrontEnd, front_end_of
-from compress.teach import TeacherOutputs
+from compress.teach import StoredOutputs, TeacherOutputs
+from jets.batches import Arrays, Batches, StoredBatches, StoredSplit
 from jets.config import check_above_zero, check_at_least, fill
-from jets.dataset import JetsFile, concatenate
-from jets.errors import ConfigError, DataError, InputError, TagwareError
+from jets.dataset import Jets, JetsFile
+from jets.errors import ConfigError, InputError, TagwareError
 from jets.features import PowerOfTwoScaling
 from jets.files import claim_folder, json_digest
 from models.registry import architecture
@@ -34,7 +36,7 @@ from models.students.student import StudentSpec, architecture_name
 from models.tagger import Tagger
 
 _log = logging.getLogger(__name__)
-SCALING_JETS = 200_000
+ROWS = 100_000
 NOTHING = PruneConfig()
 PHASES = ("float", "quantized")
 
@@ -83,7 +85,7 @@ def distil(
     spec: StudentSpec,
     bits: AnyBits,
     jets_file: JetsFile | Path | str,
-    teacher_outputs: TeacherOutputs | None,
+    teacher_outputs: TeacherOutputs | StoredOutputs | None,
     config: DistilConfig,
     out: Path,
     prune: PruneConfig = NOTHING,
@@ -93,8 +95,9 @@ def distil(
     """Train the float and the quantized student on the train split and return the quantized one.
 
     `out` gets `float/` and `quantized/`, a `Tagger` folder each with the `curves.csv` of its phase. A finished phase
-    of an earlier call with the same settings, jets and teacher is reused, an interrupted one starts over. The inputs
-    of the train and validation splits are held in memory (480 bytes a jet for 20 constituents of six features).
+    of an earlier call with the same settings, jets and teacher is reused, an interrupted one starts over. Of each split
+    one window (`jets.batches.WINDOW_JETS`) is in memory at a time, of the validation split always the same one; jets
+    that are augmented are all there.
 
     With an `earlier` student of the same shape and bits the new one gives that one's outputs, bit for bit, and then its
     own, which are learnt by the neurons that `earlier` leaves free (docs/pruning.md).
@@ -103,7 +106,8 @@ def distil(
         spec: the student's shape.
         bits: its fixed-point types, of the spec's arithmetic.
         jets_file: jets in our HDF5 layout; its classes become the student's.
-        teacher_outputs: of the same file; not needed, nor looked at, where the labels alone are learnt from.
+        teacher_outputs: of the same file, in its order; not needed, nor looked at, where the labels alone are learnt
+            from.
         config: how to train.
         out: a new, an empty, or an earlier folder of ours.
         prune: what is taken from the student.
@@ -131,17 +135,20 @@ def distil(
     return run.train_quantized(student, out / "quantized")
 
 
-def _teacher_for(source: JetsFile, outputs: TeacherOutputs | None, config: DistilConfig) -> TeacherOutputs | None:
+def _teacher_for(
+    source: JetsFile, outputs: TeacherOutputs | StoredOutputs | None, config: DistilConfig
+) -> TeacherOutputs | StoredOutputs | None:
     if not config.loss.needs_teacher:
         return None
     if outputs is None:
         raise InputError(
             "this loss needs a teacher", source.path, "run `tagware teach`, or use loss: {logits: cross_entropy}"
         )
-    if config.loss.embedding is not None and outputs.embedding is None:
+    if config.loss.embedding is not None and outputs[:0].embedding is None:
         what = f"the loss {config.loss.embedding!r} needs an embedding, and this teacher stored none"
         raise InputError(what, source.path, "ask a torch teacher, or use loss: {embedding: null}")
-    return outputs.check(source)
+    outputs[:0].check(source)
+    return outputs
 
 
 class _Run:
@@ -152,7 +159,7 @@ class _Run:
         spec: StudentSpec,
         bits: AnyBits,
         source: JetsFile,
-        teacher: TeacherOutputs | None,
+        teacher: TeacherOutputs | StoredOutputs | None,
         config: DistilConfig,
         prune: PruneConfig,
         earlier: Tagger | None,
@@ -161,9 +168,10 @@ class _Run:
         self.design = architecture(architecture_name(spec))
         self.spec, self.bits, self.source, self.teacher, self.config = spec, bits, source, teacher, config
         self.prune, self.earlier, self.online = prune, earlier, online
-        self._splits: dict[str, Split] = {}
+        self._splits: dict[str, StoredSplit] = {}
+        self._batches: dict[str, StoredBatches] = {}
         if online is not None:
-            online.check(spec, source, teacher)
+            online.check(spec, source, None if teacher is None else teacher[:0])
         if earlier is not None:
             check_extendable(earlier, spec, bits)
         if prune != NOTHING and front_end_of(bits).trains is not None:
@@ -178,16 +186,25 @@ class _Run:
             "versions": {package: version(package) for package in ("keras", "tensorflow", "qkeras-v3", "numpy")},
         }
         if self.teacher is not None:
-            answers = {"logits_sha256": _sha256(self.teacher.logits)}
-            if self.config.loss.embedding is not None:
-                answers["embedding_sha256"] = _sha256(self.teacher.embedding)
-            record["teacher"] = {**answers, **self.teacher.provenance}
+            record["teacher"] = {**self._answers_sha256, **self.teacher[:0].provenance}
         if self.earlier is not None:
             weights = [_sha256(values) for values in self.earlier.network.get_weights()]
             record["earlier"] = {"weights_sha256": weights, "classes": self.earlier.heads}
         if self.online is not None:
             record["augment"] = self.online.record()
         return record
+
+    @cached_property
+    def _answers_sha256(self) -> dict[str, str]:
+        """Checksums of all that the teacher says."""
+        assert self.teacher is not None
+        names = ("logits",) if self.config.loss.embedding is None else ("logits", "embedding")
+        digests = {name: hashlib.sha256() for name in names}
+        for start in range(0, len(self.source), ROWS):
+            answers = self.teacher[start : start + ROWS]
+            for name, digest in digests.items():
+                digest.update(getattr(answers, name).tobytes())
+        return {f"{name}_sha256": digest.hexdigest() for name, digest in digests.items()}
 
     def quantized_record(self) -> dict[str, Any]:
         """What decides the quantized student's weights (JSON-serialisable)."""
@@ -245,33 +262,34 @@ class _Run:
 
     def _least_active(self, student: Tagger) -> dict[str, NDArray[np.bool_]]:
         """The neurons of the float student to prune, of those that no earlier output needs."""
-        train, validation = (self._split(name, student.scaling) for name in ("train", "validation"))
-        model, objective = self._trained(student, train)
+        validation = self._window("validation", student.scaling)
+        model, objective = self._trained(student, validation)
         may_go = None if self.earlier is None else free_neurons(self.earlier.network, self.spec)
 
         def loss() -> float:
             return validate(model, validation, objective)[0]
 
-        return least_active(student.network, self.spec, train.inputs, loss, self.prune, may_go)
+        inputs = self._window("train", student.scaling).inputs
+        return least_active(student.network, self.spec, inputs, loss, self.prune, may_go)
 
-    def _trained(self, tagger: Tagger, train: Split, front_end: FrontEnd | None = None) -> tuple[Any, Objective]:
-        """What is trained of a student, and on what."""
+    def _trained(self, tagger: Tagger, jets: Split, front_end: FrontEnd | None = None) -> tuple[Any, Objective]:
+        """What is trained of a student, and on what; all `jets` have targets as these have."""
         penalty = None if front_end is None else front_end.penalty(tagger.network, self.bits)
         objective = Objective(self.config.loss, tagger.n_outputs, penalty)
-        n_teacher_embedding = train.targets.shape[1] - TEACHER - tagger.n_outputs
+        n_teacher_embedding = jets.targets.shape[1] - TEACHER - tagger.n_outputs
         if front_end is not None and front_end.trains is not None:
             embedding = self.config.loss.embedding
             return front_end.trains(self.spec, tagger.network, embedding, n_teacher_embedding), objective
         return trained_model(tagger, self.config.loss, n_teacher_embedding), objective
 
-    def _renewed(self, phase: str, scaling: PowerOfTwoScaling | None) -> Callable[[int, Split], Split]:
-        """What an epoch learns from: the train split as it is, or its jets augmented and the teacher asked again."""
+    def _renewed(self, phase: str, scaling: PowerOfTwoScaling | None) -> Callable[[int, Batches], Batches]:
+        """What an epoch learns from: the training jets as they are, or augmented and the teacher asked again."""
         online = self.online
         if online is None:
             return lambda epoch, train: train
         stored = self.source.read("train")
 
-        def renewed(epoch: int, train: Split) -> Split:
+        def renewed(epoch: int, train: Batches) -> Batches:
             jets = online.draw(stored, (self.config.seed, PHASES.index(phase), epoch))
             (inputs,) = self.design.inputs(jets, self.spec, scaling).values()
             embedding = self.config.loss.embedding is not None
@@ -292,11 +310,11 @@ class _Run:
         front_end: FrontEnd | None = None,
     ) -> Tagger:
         shutil.rmtree(folder, ignore_errors=True)
-        train, validation = (self._split(name, tagger.scaling) for name in ("train", "validation"))
-        model, objective = self._trained(tagger, train, front_end)
+        train, validation = self._stored("train", tagger.scaling), self._window("validation", tagger.scaling)
+        model, objective = self._trained(tagger, validation, front_end)
         rows = fit(model, train, validation, objective, phase, folder / "curves.csv")
         if front_end is not None and front_end.trains is not None:
-            network = model.finished(self._split("test", tagger.scaling).inputs)
+            network = model.finished(self._window("test", tagger.scaling).inputs)
             tagger = dataclasses.replace(tagger, network=network)
         target = None if objective.penalty is None else objective.penalty.target
         best = best_epoch(rows, target)
@@ -323,37 +341,34 @@ class _Run:
         return finished
 
     def _fit_scaling(self) -> PowerOfTwoScaling | None:
-        """The input scaling from training jets, thinned evenly so that they fit in memory."""
-        step = -(-len(self.source) // SCALING_JETS)
-        sample = [block[::step] for block in self.source.slices(split="train")]
-        return self.design.fit_scaling(concatenate(sample), self.spec)
+        return self.design.fit_scaling(self._split("train").sample(), self.spec)
 
-    def _split(self, name: str, scaling: PowerOfTwoScaling | None) -> Split:
+    def _split(self, name: str) -> StoredSplit:
+        """All training jets; of other splits one window."""
         if name not in self._splits:
-            self._splits[name] = self._read_split(name, scaling)
+            split = StoredSplit(self.source, name)
+            self._splits[name] = split if name == "train" else split.one_window(self.config.seed)
         return self._splits[name]
 
-    def _read_split(self, name: str, scaling: PowerOfTwoScaling | None) -> Split:
-        inputs: list[NDArray[Any]] = []
-        labels, weights, ids = [], [], []
-        for jets in self.source.slices(split=name):
-            inputs.extend(self.design.inputs(jets, self.spec, scaling).values())
-            labels.append(jets.labels)
-            weights.append(jets.weights)
-            ids.append(jets.ids)
-        truth = np.concatenate(labels)
-        for label, wanted in enumerate(self.source.classes):
-            if not (truth == label).any():
-                where = f"{self.source.path} (split {name!r})"
-                raise DataError(f"class {wanted!r} has no jets", where, "add jets of that class or drop it")
-        teacher = () if self.teacher is None else self._answers(np.concatenate(ids))
-        return Split(np.concatenate(inputs), pack(truth, np.concatenate(weights), *teacher), truth)
+    def _stored(self, name: str, scaling: PowerOfTwoScaling | None) -> StoredBatches:
+        if name not in self._batches:
+            split = self._split(name)
+            self._batches[name] = StoredBatches(split, partial(self._feed, scaling, split.mean_weight))
+        return self._batches[name]
 
-    def _answers(self, ids: NDArray[np.uint64]) -> tuple[NDArray[Any] | None, ...]:
-        """What the teacher says of jets: logits, and the embedding where a loss compares it."""
-        assert self.teacher is not None
-        found = self.teacher.for_ids(ids)
-        return (found.logits, found.embedding) if self.config.loss.embedding is not None else (found.logits,)
+    def _window(self, name: str, scaling: PowerOfTwoScaling | None) -> Split:
+        """The jets of a split, of several windows those of the first."""
+        return Split(**next(self._stored(name, scaling).windows()))
+
+    def _feed(self, scaling: PowerOfTwoScaling | None, mean_weight: float, jets: Jets, rows: slice) -> Arrays:
+        """What a `Split` holds of jets that are among these rows."""
+        (inputs,) = self.design.inputs(jets, self.spec, scaling).values()
+        teacher: tuple[NDArray[Any] | None, ...] = ()
+        if self.teacher is not None:
+            found = self.teacher[rows].for_ids(jets.ids)
+            teacher = (found.logits, found.embedding if self.config.loss.embedding is not None else None)
+        targets = pack(jets.labels, jets.weights, *teacher, mean_weight=mean_weight)
+        return {"inputs": inputs, "targets": targets, "labels": jets.labels}
 
 
 def trained_model(tagger: Tagger, loss: LossConfig, n_teacher_embedding: int) -> Any:
@@ -385,5 +400,5 @@ def check_extendable(earlier: Tagger, spec: StudentSpec, bits: AnyBits) -> None:
         raise ConfigError("the student that is extended has another shape or other bits", None, "give it the same")
 
 
-def _sha256(values: NDArray[Any] | None) -> str:
+def _sha256(values: NDArray[Any]) -> str:
     return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()

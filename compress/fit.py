@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from compress.objective import Objective
 from compress.quantize.budget import INTERVAL
+from jets.batches import Arrays, Batches, Permutation
 from jets.errors import ConfigError
 from jets.metrics import auc_of_logits
 from models.curves import write_curves
@@ -25,8 +27,8 @@ LAST_GOOD = "last_good.weights.h5"
 
 
 @dataclass(frozen=True)
-class Split:
-    """The jets of one split as a student sees them.
+class Split(Batches):
+    """Jets in memory as a student sees them; the windows of other `Batches` have arrays of the same names.
 
     Attributes:
         inputs: (n_jets, n_constituents, n_features) or (n_jets, n_features) float32.
@@ -41,6 +43,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def windows(self, permutation: Permutation | None = None) -> Iterator[Arrays]:
+        """All in one."""
+        yield dict(vars(self))
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -48,7 +54,7 @@ class Phase:
 
     `after_step` is called with the share of the phase (0 to 1) before the first optimizer step and after every one; it
     may change the weights, and gives the share of them that it asks to be zero. `renewed` is called with the number of
-    an epoch and the train split, and gives the jets that the epoch learns from.
+    an epoch and the training jets, and gives the jets that the epoch learns from.
     """
 
     name: str
@@ -58,7 +64,7 @@ class Phase:
     patience: int
     seed: int
     after_step: Callable[[float], float] = lambda share: 0.0
-    renewed: Callable[[int, Split], Split] = lambda epoch, train: train
+    renewed: Callable[[int, Batches], Batches] = lambda epoch, train: train
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ class Epoch:
     sparsity: float = 0.0
 
 
-def fit(model: Any, train: Split, validation: Split, objective: Objective, phase: Phase, curve: Path) -> list[Epoch]:
+def fit(model: Any, train: Batches, validation: Split, objective: Objective, phase: Phase, curve: Path) -> list[Epoch]:
     """Train the model in place and give it the weights of its `best_epoch`.
 
     Stops after `phase.patience` epochs without a better one. `curve` is rewritten after every epoch.
@@ -151,18 +157,16 @@ def adam(learning_rate: float) -> Any:
 
 
 def _train_epoch(
-    model: Any, train: Split, objective: Objective, phase: Phase, epoch: int, rng: np.random.Generator
+    model: Any, train: Batches, objective: Objective, phase: Phase, epoch: int, rng: np.random.Generator
 ) -> float:
     """Mean loss of one pass; the jets left over by a whole number of batches wait for another shuffle."""
-    order = rng.permutation(len(train))
     size = min(phase.batch_size, len(train))
     n_batches = len(train) // size
     losses = []
-    for batch in range(n_batches):
+    for batch, jets in enumerate(islice(train.batches(size, rng.permutation), n_batches)):
         if objective.penalty is not None and batch % INTERVAL == 0:
             objective.penalty.adapt((epoch + batch / n_batches) / phase.epochs)
-        rows = order[batch * size : (batch + 1) * size]
-        losses.append(float(model.train_on_batch(train.inputs[rows], train.targets[rows])))
+        losses.append(float(model.train_on_batch(jets["inputs"], jets["targets"])))
         _check_finite(losses[-1], f"in batch {batch} of epoch {epoch}", phase)
         phase.after_step((epoch + (batch + 1) / n_batches) / phase.epochs)
     return float(np.mean(losses))

@@ -138,12 +138,15 @@ class Objective:
         return getattr(losses, self.config.logits)(theirs, logits, self._temperature)
 
 
-def pack(labels: NDArray[Any], weights: NDArray[Any], *teacher: NDArray[Any] | None) -> NDArray[np.float32]:
+def pack(
+    labels: NDArray[Any], weights: NDArray[Any], *teacher: NDArray[Any] | None, mean_weight: float | None = None
+) -> NDArray[np.float32]:
     """Labels, jet weights (to mean 1) and what the teacher says as the one target array that Keras passes to a loss.
 
     Args:
         labels, weights: (n_jets,).
         teacher: its logits (n_jets, n_outputs) and its embedding (n_jets, n_embedding); None is left out.
+        mean_weight: of all jets that these are some of; None where these are all.
 
     Returns:
         (n_jets, 2 + n_outputs + n_embedding) float32.
@@ -151,7 +154,8 @@ def pack(labels: NDArray[Any], weights: NDArray[Any], *teacher: NDArray[Any] | N
     Raises:
         DataError: the arrays differ in length.
     """
-    columns = [np.asarray(labels, np.float32)[:, None], (weights / weights.mean()).astype(np.float32)[:, None]]
+    relative = weights / (weights.mean() if mean_weight is None else mean_weight)
+    columns = [np.asarray(labels, np.float32)[:, None], relative.astype(np.float32)[:, None]]
     columns += [np.asarray(values, np.float32) for values in teacher if values is not None]
     if len({len(column) for column in columns}) > 1:
         lengths = ", ".join(str(len(column)) for column in columns)

@@ -44,9 +44,14 @@ class TeacherOutputs:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __getitem__(self, rows: slice) -> TeacherOutputs:
+        """The outputs of these rows."""
+        vectors = None if self.embedding is None else self.embedding[rows]
+        return replace(self, logits=self.logits[rows], ids=self.ids[rows], embedding=vectors)
+
     @classmethod
-    def load(cls, path: str | Path, embedding: bool = False) -> TeacherOutputs:
-        """Read a file that `teach` wrote, its embedding only when asked.
+    def load(cls, path: str | Path, embedding: bool = False, rows: slice = slice(None)) -> TeacherOutputs:
+        """Read a file that `teach` wrote, or some rows of it, its embedding only when asked.
 
         Raises:
             InputError: no such file.
@@ -60,8 +65,8 @@ class TeacherOutputs:
                 header = json.loads(file.attrs.get("tagware", "{}"))
                 if header.get("layout") != LAYOUT:
                     raise LayoutError("does not hold teacher outputs", path, TEACH)
-                vectors = file["embedding"][:] if embedding and "embedding" in file else None
-                logits, ids = file["logits"][:], file["ids"][:]
+                vectors = file["embedding"][rows] if embedding and "embedding" in file else None
+                logits, ids = file["logits"][rows], file["ids"][rows]
             return cls(logits, ids, tuple(header["classes"]), header["checksum"], vectors, header["provenance"])
         except (KeyError, ValueError) as error:
             raise LayoutError(f"is damaged ({error})", path, TEACH) from None
@@ -105,6 +110,28 @@ class TeacherOutputs:
             raise DataError(what, None, AGAIN)
         vectors = None if self.embedding is None else self.embedding[rows]
         return replace(self, logits=self.logits[rows], ids=self.ids[rows], embedding=vectors)
+
+
+class StoredOutputs:
+    """What the teachers of several files say on average of the jets of one, read in pieces.
+
+    Args:
+        paths: files that `teach` wrote.
+        embedding: whether the embedding is read, too.
+
+    Raises:
+        InputError: no such file.
+        LayoutError: not HDF5, not our layout, or damaged.
+        DataError: no file, or teachers of other jets or classes.
+    """
+
+    def __init__(self, paths: Sequence[str | Path], embedding: bool = False) -> None:
+        self.paths, self.embedding = paths, embedding
+        self[:0]
+
+    def __getitem__(self, rows: slice) -> TeacherOutputs:
+        """The outputs of these rows."""
+        return average([TeacherOutputs.load(path, self.embedding, rows) for path in self.paths])
 
 
 def average(teachers: Sequence[TeacherOutputs]) -> TeacherOutputs:

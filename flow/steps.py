@@ -139,7 +139,7 @@ def distil_student(
     """
     from compress.distil import distil
     from compress.online import Online
-    from compress.teach import TeacherOutputs, average
+    from compress.teach import StoredOutputs
     from models.tagger import Tagger
 
     start_keras()
@@ -147,8 +147,7 @@ def distil_student(
     if not teacher_outputs:
         section = _without_teacher(section)
     wants_embedding = section.distil.loss.embedding is not None
-    loaded = [TeacherOutputs.load(path, wants_embedding) for path in teacher_outputs]
-    outputs = average(loaded) if loaded else None
+    outputs = StoredOutputs(teacher_outputs, wants_embedding) if teacher_outputs else None
     extended, asked = (None if folder is None else Tagger.load(folder) for folder in (earlier, teacher))
     online = None if section.augment is None else Online(section.augment, asked)
     distil(spec, section.bits_of(spec), file, outputs, section.distil, out, section.prune, extended, online)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Any, Self
@@ -126,11 +127,14 @@ class StoredSplit:
             rows = jets.view_rows(self.source.path) if by_view else np.arange(len(jets))[:, None]
             yield jets[(rows if self._chosen is None else rows[self._chosen[block]]).ravel()]
 
+    def rows(self, block: int) -> slice:
+        """The rows of the file that the jets of a block are among."""
+        start = self._starts[block]
+        return slice(start, min(start + self._starts.step, len(self.source)))
+
     def _stored(self, blocks: Sequence[int], bare: bool) -> Iterator[Jets]:
         """The jets of each block, all of them in the file's order."""
-        size, n = self._starts.step, len(self.source)
-        rows = (slice(start, min(start + size, n)) for start in map(self._starts.__getitem__, blocks))
-        return self.source.blocks(rows, self.split, bare)
+        return self.source.blocks(map(self.rows, blocks), self.split, bare)
 
     def sample(self) -> Jets:
         """All the jets of a split of one window; of a larger one `SAMPLE_JETS`, evenly spread over the file."""
@@ -138,24 +142,16 @@ class StoredSplit:
         return concatenate(list(self.read(np.flatnonzero(self._counts)[::step].tolist())))
 
 
-class Batches:
-    """What is learnt from the jets of a split, in batches.
+class Batches(ABC):
+    """Jets in batches, from windows of them."""
 
-    The jets of one window are kept; of several, each is read when its turn comes, into the arrays of the one before:
-    memory that is freed and asked for again would end in pieces.
-
-    Args:
-        jets: the split.
-        feed: jets, each in all its views, -> what a batch holds of them.
-    """
-
-    def __init__(self, jets: StoredSplit, feed: Callable[[Jets], Arrays]) -> None:
-        self.jets, self.feed = jets, feed
-        self._kept: Arrays | None = None
-        self._spare: Arrays = {}
-
+    @abstractmethod
     def __len__(self) -> int:
-        return len(self.jets)
+        """How many jets a pass has."""
+
+    @abstractmethod
+    def windows(self, permutation: Permutation | None = None) -> Iterator[Arrays]:
+        """One pass, by the window; the arrays of one may be written over for the next."""
 
     def batches(
         self, size: int, permutation: Permutation | None = None, rank: int = 0, world: int = 1
@@ -166,7 +162,7 @@ class Batches:
         same pass. Of `world` processes each takes every `world`-th jet of the pass.
         """
         n_before, rest = 0, dict[str, NDArray[Any]]()
-        for window in self._windows(permutation):
+        for window in self.windows(permutation):
             n = _length(window)
             order = np.arange(n) if permutation is None else permutation(n)
             mine = order[(rank - n_before) % world :: world]
@@ -179,7 +175,28 @@ class Batches:
         if _length(rest):
             yield rest
 
-    def _windows(self, permutation: Permutation | None) -> Iterator[Arrays]:
+
+class StoredBatches(Batches):
+    """What is learnt from the jets of a split.
+
+    The jets of one window are kept; of several, each is read when its turn comes, into the arrays of the one before:
+    memory that is freed and asked for again would end in pieces.
+
+    Args:
+        jets: the split.
+        feed: jets, each in all its views, and the rows of the file that they are among -> what a batch holds of them.
+    """
+
+    def __init__(self, jets: StoredSplit, feed: Callable[[Jets, slice], Arrays]) -> None:
+        self.jets, self.feed = jets, feed
+        self._kept: Arrays | None = None
+        self._spare: Arrays = {}
+
+    def __len__(self) -> int:
+        return len(self.jets)
+
+    def windows(self, permutation: Permutation | None = None) -> Iterator[Arrays]:
+        """One pass, by the window."""
         if self._kept is None and self.jets.n_windows == 1:
             self._kept = self._read(next(self.jets.windows()), {})
         if self._kept is not None:
@@ -195,8 +212,8 @@ class Batches:
     def _read(self, blocks: Sequence[int], place: Arrays) -> Arrays:
         """What is fed of these blocks, in the arrays of `place`, which are made where there are none."""
         stop = 0
-        for jets in self.jets.read(blocks):
-            fed = self.feed(jets)
+        for block, jets in zip(blocks, self.jets.read(blocks), strict=True):
+            fed = self.feed(jets, self.jets.rows(block))
             start, stop = stop, stop + _length(fed)
             for name, values in fed.items():
                 if name not in place:

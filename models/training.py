@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from jets.batches import Arrays, Batches, StoredSplit
+from jets.batches import Arrays, Batches, StoredBatches, StoredSplit
 from jets.dataset import Jets, JetsFile
 from jets.errors import ConfigError, InputError, StorageError
 from jets.files import claim_folder, json_digest, read_json, replacing, write_json
@@ -274,7 +274,7 @@ def _fit_all(
     """The network with the weights of the best epoch of each objective in turn."""
     import torch
 
-    data = {split: Batches(jets, _Feed(tagger, jets)) for split, jets in splits.items()}
+    data = {split: StoredBatches(jets, _Feed(tagger, jets)) for split, jets in splits.items()}
     with torch.random.fork_rng():
         torch.manual_seed(run.config.seed)
         network = run.design.build(tagger.config, tagger.n_outputs)
@@ -288,7 +288,7 @@ def _fit_all(
     return network.eval()
 
 
-def _fit(objective: Any, data: dict[str, Batches], config: TrainConfig, folder: Path) -> None:
+def _fit(objective: Any, data: Mapping[str, Batches], config: TrainConfig, folder: Path) -> None:
     """Fit an objective and leave the weights of its best epoch in it."""
     import torch
 
@@ -323,7 +323,7 @@ class _Feed:
     tagger: Tagger
     split: StoredSplit
 
-    def __call__(self, jets: Jets) -> Arrays:
+    def __call__(self, jets: Jets, rows: slice) -> Arrays:
         arrays = architecture(self.tagger.architecture).inputs(jets, self.tagger.config, self.tagger.scaling)
         if self.split.by_view:
             shape = (-1, self.split.n_views)

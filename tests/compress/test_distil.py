@@ -7,6 +7,7 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ import pytest
 
 import compress.distil
 from compress.distil import DistilConfig, distil
-from compress.objective import LossConfig
+from compress.fit import Epoch, Split
+from compress.objective import TEACHER, LossConfig
 from compress.quantize.qkeras import Bits
-from compress.teach import TeacherOutputs
+from compress.teach import LAYOUT, StoredOutputs, TeacherOutputs
+from jets.batches import Batches, StoredSplit
 from jets.config import fill
-from jets.dataset import JetsFile
+from jets.dataset import JetsFile, JetsWriter
 from jets.errors import ConfigError, DataError, InputError, StorageError
 from jets.files import OWNER_MARK
+from jets.hdf5 import HDF5Writer
 from jets.metrics import auc
 from models.curves import COLUMNS
 from models.students.recurrent import RecurrentSpec
@@ -62,8 +66,6 @@ def phases(monkeypatch: pytest.MonkeyPatch) -> FitCalls:
     calls: FitCalls = []
 
     def fit(model: Any, train: Any, validation: Any, loss: Any, phase: Any, curve: Path) -> Any:
-        from compress.fit import Epoch
-
         calls.append(phase.name)
         curve.parent.mkdir(parents=True, exist_ok=True)
         return [Epoch(0, 1e-3, 0.5, 0.5, 0.7, 0.01, 1.0)]
@@ -111,6 +113,56 @@ def test_the_weights_are_those_of_the_best_epoch(finished: Path, jets_file: Jets
     tagger, jets = Tagger.load(finished / "quantized"), jets_file.read("validation")
     area = auc(tagger.predict(jets)[:, 0], jets.labels)
     assert area.value == pytest.approx(tagger.provenance["validation_auc"]["value"], abs=1e-6)
+
+
+def test_what_is_learnt_of_many_windows_is_what_is_learnt_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of weighted jets in small blocks, with a teacher in memory or in a file."""
+    jets = wide_and_narrow(2000)
+    weighted = dataclasses.replace(jets, weights=np.linspace(0.5, 3.0, len(jets), dtype=np.float32))
+    with JetsWriter(tmp_path / "jets.h5", chunk=64) as jets_writer:
+        jets_writer.append(weighted)
+    source = JetsFile(tmp_path / "jets.h5")
+    logits = np.arange(len(jets), dtype=np.float32)[:, None]
+    teacher = TeacherOutputs(logits, jets.ids, jets.classes, source.checksum)
+    with HDF5Writer(tmp_path / "teacher.h5") as writer:
+        writer.append({"logits": logits, "ids": jets.ids})
+        header = {"layout": LAYOUT, "classes": jets.classes, "checksum": source.checksum, "provenance": {}}
+        writer.attributes["tagware"] = json.dumps(header)
+    ways: dict[str, tuple[int, TeacherOutputs | StoredOutputs]] = {
+        "one": (50_000, teacher),
+        "many": (150, teacher),
+        "stored": (150, StoredOutputs([tmp_path / "teacher.h5"])),
+    }
+    seen: dict[str, tuple[bytes, bytes]] = {}
+    sizes: dict[str, list[int]] = {}
+
+    def fit(model: Any, train: Batches, validation: Split, loss: Any, phase: Any, curve: Path) -> list[Epoch]:
+        if phase.name == "quantized":
+            raise InterruptedError
+        sizes[way] = [len(validation), *(len(window["labels"]) for window in train.windows())]
+        batches = list(train.batches(100, np.random.default_rng(1).permutation))
+        assert {len(batch["labels"]) for batch in batches[:-1]} == {100}
+        targets = np.concatenate([batch["targets"] for batch in batches])
+        order = np.argsort(targets[:, TEACHER])
+        assert (order[1:] != order[:-1] + 1).mean() > 0.9
+        inputs = np.concatenate([batch["inputs"] for batch in batches])
+        seen[way] = (inputs[order].tobytes(), targets[order].tobytes())
+        curve.parent.mkdir(parents=True, exist_ok=True)
+        return [Epoch(0, 1e-3, 0.5, 0.5, 0.7, 0.01, 1.0)]
+
+    monkeypatch.setattr(compress.distil, "fit", fit)
+    records = []
+    for way, (window, outputs) in ways.items():
+        monkeypatch.setattr(compress.distil, "StoredSplit", partial(StoredSplit, window=window))
+        with pytest.raises(InterruptedError):
+            distil(SPEC, Bits(), source, outputs, FAST, tmp_path / way)
+        records.append(Tagger.load(tmp_path / way / "float").provenance["digest"])
+    assert seen["many"] == seen["one"] and seen["stored"] == seen["one"]
+    assert sizes["one"] == [len(source.read(split)) for split in ("validation", "train")]
+    assert len(sizes["many"]) > 5 and max(sizes["many"]) < 1.5 * 150
+    assert len(set(records)) == 1
 
 
 @pytest.mark.long

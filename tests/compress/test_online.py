@@ -18,6 +18,7 @@ from compress.online import Online
 from compress.quantize.qkeras import Bits
 from compress.teach import TeacherOutputs, answers, average, teach
 from jets.augment import Augmentation, augment
+from jets.batches import Batches
 from jets.dataset import JetsFile, in_turn
 from jets.errors import ConfigError, DataError, InputError, TagwareError
 from models.registry import architecture
@@ -62,13 +63,17 @@ def phases(monkeypatch: pytest.MonkeyPatch) -> Renewed:
     """What each phase would have trained on, and nothing trained."""
     found: Renewed = {}
 
-    def fit(model: Any, train: Split, validation: Split, loss: Any, phase: Phase, curve: Path) -> list[Epoch]:
-        found[phase.name] = phase, train
+    def fit(model: Any, train: Batches, validation: Split, loss: Any, phase: Phase, curve: Path) -> list[Epoch]:
+        found[phase.name] = phase, Split(**next(train.windows()))
         curve.parent.mkdir(parents=True, exist_ok=True)
         return [Epoch(0, 1e-3, 0.5, 0.5, 0.7, 0.01, 1.0)]
 
     monkeypatch.setattr(compress.distil, "fit", fit)
     return found
+
+
+def renewed(phase: Phase, epoch: int, train: Split) -> Split:
+    return Split(**next(phase.renewed(epoch, train).windows()))
 
 
 def weights(folder: Path) -> list[list[bytes]]:
@@ -98,7 +103,7 @@ def test_every_epoch_asks_the_teacher_about_the_very_jets_that_the_student_sees(
     seen = []
     for number, (phase, train) in enumerate(phases.values()):
         for epoch in (0, 1):
-            split = phase.renewed(epoch, train)
+            split = renewed(phase, epoch, train)
             jets = augment(stored, SEEN, np.random.default_rng((QUICK.seed, number, epoch)))
             (inputs,) = architecture("particle_student").inputs(jets, SPEC, scaling).values()
             np.testing.assert_array_equal(split.inputs, inputs)
@@ -113,8 +118,8 @@ def test_a_student_of_the_labels_sees_augmented_jets_and_needs_no_teacher(
 ) -> None:
     distil(SPEC, Bits(), jets_file, None, LABELS, tmp_path / "student", online=Online(SEEN))
     phase, train = phases["float"]
-    assert phase.renewed(0, train).targets.shape == train.targets.shape == (len(train), 2)
-    assert not np.array_equal(phase.renewed(0, train).inputs, train.inputs)
+    assert renewed(phase, 0, train).targets.shape == train.targets.shape == (len(train), 2)
+    assert not np.array_equal(renewed(phase, 0, train).inputs, train.inputs)
 
 
 def test_an_epoch_sees_one_view_of_each_parton(make_file: MakeFile, tmp_path: Path, phases: Renewed) -> None:

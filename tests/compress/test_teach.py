@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from compress.teach import TeacherOutputs, average, teach
+from compress.teach import StoredOutputs, TeacherOutputs, average, teach
 from jets.dataset import JetsFile
 from jets.errors import DataError, InputError, LayoutError, StorageError
 from models.registry import architecture
@@ -180,3 +180,19 @@ def test_teachers_of_other_jets_are_no_ensemble(outputs_path: Path) -> None:
         average([first, replace(first, checksum="0" * 64)])
     with pytest.raises(DataError, match="no teacher outputs"):
         average([])
+
+
+def test_the_mean_of_stored_teachers_is_read_in_pieces(outputs_path: Path, jets_file: JetsFile, tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    teach(tagger_for(jets_file, "particle_transformer"), jets_file, tmp_path / "other.h5")
+    paths = [outputs_path, tmp_path / "other.h5"]
+    whole = average([TeacherOutputs.load(path, embedding=True) for path in paths])
+    stored = StoredOutputs(paths, embedding=True)
+    pieces = [stored[start : start + 500] for start in range(0, len(whole), 500)]
+    assert [len(piece) for piece in pieces] == [500, 500, 200]
+    for name in ("logits", "ids", "embedding"):
+        found = np.concatenate([getattr(piece, name) for piece in pieces])
+        np.testing.assert_array_equal(found, getattr(whole, name))
+    assert stored[:0].provenance == whole.provenance
+    with pytest.raises(InputError, match="no such teacher outputs"):
+        StoredOutputs([outputs_path, tmp_path / "none.h5"])

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import jets.batches
-from jets.batches import Arrays, Batches, StoredSplit
+from jets.batches import Arrays, Batches, StoredBatches, StoredSplit
 from jets.dataset import Jets, JetsFile, JetsWriter
 from jets.errors import DataError
 from tests.synthetic import synthetic_jets
@@ -46,7 +46,7 @@ def viewed(n_partons: int) -> Jets:
     )
 
 
-def fed(jets: Jets) -> Arrays:
+def fed(jets: Jets, rows: slice) -> Arrays:
     return {"ids": jets.ids, "labels": jets.labels}
 
 
@@ -57,7 +57,7 @@ def one_pass(batches: Batches, seed: int, size: int = 70, rank: int = 0, world: 
 
 @pytest.mark.parametrize("window", [WINDOW, 10_000])
 def test_a_pass_hands_out_every_jet_of_the_split_once_in_whole_batches(source: JetsFile, window: int) -> None:
-    batches = Batches(StoredSplit(source, "train", window=window), fed)
+    batches = StoredBatches(StoredSplit(source, "train", window=window), fed)
     ids = one_pass(batches, seed=1)
     expected = source.read("train").ids
     assert [len(batch) for batch in ids[:-1]] == [70] * (len(expected) // 70)
@@ -67,7 +67,7 @@ def test_a_pass_hands_out_every_jet_of_the_split_once_in_whole_batches(source: J
 
 @pytest.mark.parametrize("window", [WINDOW, 10_000])
 def test_a_seed_repeats_a_pass_and_another_one_orders_it_anew(source: JetsFile, window: int) -> None:
-    batches = Batches(StoredSplit(source, "train", window=window), fed)
+    batches = StoredBatches(StoredSplit(source, "train", window=window), fed)
     first, again, other = (np.concatenate(one_pass(batches, seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(again, first)
     assert (other != first).mean() > 0.9
@@ -82,11 +82,11 @@ def test_another_pass_has_other_jets_in_its_windows(source: JetsFile) -> None:
 def test_what_fits_in_one_window_is_shuffled_as_a_whole_and_read_once(source: JetsFile) -> None:
     blocks = []
 
-    def feed(jets: Jets) -> Arrays:
+    def feed(jets: Jets, rows: slice) -> Arrays:
         blocks.append(jets)
-        return fed(jets)
+        return fed(jets, rows)
 
-    batches = Batches(StoredSplit(source, "train"), feed)
+    batches = StoredBatches(StoredSplit(source, "train"), feed)
     order = np.random.default_rng(3).permutation(len(batches))
     for _ in range(2):
         np.testing.assert_array_equal(np.concatenate(one_pass(batches, seed=3)), source.read("train").ids[order])
@@ -104,23 +104,23 @@ def test_windows_are_of_equal_size_and_of_all_classes_where_the_file_is_sorted_b
 
 
 def test_all_windows_are_read_into_the_same_arrays(source: JetsFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    places, read = set(), Batches._read
+    places, read = set(), StoredBatches._read
 
-    def watched(self: Batches, blocks: list[int], place: Arrays) -> Arrays:
+    def watched(self: StoredBatches, blocks: list[int], place: Arrays) -> Arrays:
         window = read(self, blocks, place)
         assert len(window["ids"]) == sum(map(len, self.jets.read(blocks)))
         places.add(window["ids"].ctypes.data)
         return window
 
-    monkeypatch.setattr(Batches, "_read", watched)
-    batches = Batches(StoredSplit(source, "train", window=WINDOW), fed)
+    monkeypatch.setattr(StoredBatches, "_read", watched)
+    batches = StoredBatches(StoredSplit(source, "train", window=WINDOW), fed)
     for seed in (1, 2):
         one_pass(batches, seed)
     assert len(places) == 1
 
 
 def test_two_passes_at_a_time_do_not_disturb_each_other(source: JetsFile) -> None:
-    batches = Batches(StoredSplit(source, "train", window=WINDOW), fed)
+    batches = StoredBatches(StoredSplit(source, "train", window=WINDOW), fed)
     both = zip(*(batches.batches(70, np.random.default_rng(seed).permutation) for seed in (1, 2)), strict=True)
     for (first, second), *expected in zip(both, one_pass(batches, 1), one_pass(batches, 2), strict=True):
         np.testing.assert_array_equal(first["ids"], expected[0])
@@ -129,7 +129,7 @@ def test_two_passes_at_a_time_do_not_disturb_each_other(source: JetsFile) -> Non
 
 def test_one_window_is_drawn_with_the_seed_and_has_all_classes(source: JetsFile) -> None:
     stored = StoredSplit(source, "train", window=WINDOW)
-    first, again, other = (Batches(stored.one_window(seed), fed) for seed in (1, 1, 2))
+    first, again, other = (StoredBatches(stored.one_window(seed), fed) for seed in (1, 1, 2))
     ids = [np.concatenate([batch["ids"] for batch in batches.batches(70)]) for batches in (first, again, other)]
     assert first.jets.n_windows == 1 and len(np.unique(ids[0])) == len(first) <= stored.largest_window()
     np.testing.assert_array_equal(ids[1], ids[0])
@@ -149,7 +149,7 @@ def test_a_sample_is_all_that_fits_in_a_window_and_else_evenly_spread(
 
 @pytest.mark.parametrize("world", [2, 3])
 def test_the_batches_of_several_processes_are_those_of_one(source: JetsFile, world: int) -> None:
-    batches = Batches(StoredSplit(source, "train", window=WINDOW), fed)
+    batches = StoredBatches(StoredSplit(source, "train", window=WINDOW), fed)
     whole = one_pass(batches, seed=4, size=60)
     shares = [one_pass(batches, seed=4, size=60 // world, rank=rank, world=world) for rank in range(world)]
     for number, batch in enumerate(whole[:-1]):
@@ -161,7 +161,7 @@ def test_the_batches_of_several_processes_are_those_of_one(source: JetsFile, wor
 def test_as_many_jets_as_asked_for_are_drawn_with_the_seed(source: JetsFile, window: int) -> None:
     stored = StoredSplit(source, "train", window=window)
     drawn = [stored.drawn(400, seed) for seed in (1, 1, 2)]
-    ids = [np.sort(np.concatenate(one_pass(Batches(split, fed), seed=5))) for split in drawn]
+    ids = [np.sort(np.concatenate(one_pass(StoredBatches(split, fed), seed=5))) for split in drawn]
     assert len(drawn[0]) == drawn[0].n_jets == len(np.unique(ids[0])) == 400
     np.testing.assert_array_equal(ids[1], ids[0])
     assert not np.array_equal(ids[2], ids[0])
@@ -177,7 +177,7 @@ def test_the_views_of_a_jet_stay_together(window: int, tmp_path: Path) -> None:
     assert (stored.n_windows > 1) == (window == 90)
     for split, n in ((stored, len(jets.split("train")) // N_VIEWS), (stored.drawn(100, seed=1), 33)):
         ids = np.concatenate(
-            one_pass(Batches(split, lambda some: {"ids": some.ids.reshape(-1, N_VIEWS)}), seed=1, size=7)
+            one_pass(StoredBatches(split, lambda some, rows: {"ids": some.ids.reshape(-1, N_VIEWS)}), seed=1, size=7)
         )
         assert len(ids) == len(split) == n and split.n_jets == N_VIEWS * n
         np.testing.assert_array_equal(ids, ids[:, :1] + np.arange(N_VIEWS, dtype=np.uint64))
@@ -220,7 +220,7 @@ def test_memory_grows_with_the_window_and_not_with_the_file(tmp_path: Path) -> N
     def peak_bytes(source: JetsFile, window: int) -> int:
         tracemalloc.start()
         split = StoredSplit(source, "train", window=window)
-        one_pass(Batches(split, lambda some: {"ids": some.ids, "constituents": some.constituents}), seed=1)
+        one_pass(StoredBatches(split, lambda some, rows: {"ids": some.ids, "constituents": some.constituents}), seed=1)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return peak
