@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,14 +78,18 @@ def synthesize_rtl(design: Path, config: SynthConfig, out: Path, firmware: Path 
 
 
 def run_vendor(tool: str, steps: Sequence[str], target: Path, config: VendorConfig, out: Path) -> list[dict[str, Any]]:
-    """Run a vendor's tool on a firmware project or an RTL design, and return the rows of its report."""
+    """Run a vendor's tool on a firmware project or an RTL design, and return the rows of its report.
+
+    Its command prefix is that of the config, else of the environment variable TAGWARE_PREFIX.
+    """
     from hls.project import MANIFEST, Project
     from hls.rtl.design import Design
     from hls.tools.vendor import run_steps
 
     is_project = (target / MANIFEST).is_file()
     found = Project.load(target) if is_project else Design.load(target)
-    rows = run_steps(found, tool, steps, config, out)
+    prefix = config.prefix or tuple(shlex.split(os.environ.get("TAGWARE_PREFIX", "")))
+    rows = run_steps(found, tool, steps, dataclasses.replace(config, prefix=prefix), out)
     return [{"design": "hls" if is_project else "rtl", **dataclasses.asdict(row)} for row in rows]
 
 

@@ -121,6 +121,11 @@ class VendorSection:
     design: Literal["hls", "rtl"] = "hls"
     config: VendorConfig = field(default_factory=VendorConfig)
 
+    def __post_init__(self) -> None:
+        if self.config.prefix:
+            what = "prefix may run anything, and a project.yaml may be a stranger's"
+            raise ConfigError(what, None, "set TAGWARE_PREFIX, or give it to `tagware vendor --prefix`")
+
 
 @dataclass(frozen=True)
 class ProjectConfig:

@@ -111,6 +111,8 @@ class HlsConfig:
         check_at_least(self, reuse_factor=1)
         for key in ("name", "namespace"):
             _check_cpp_name(key, getattr(self, key))
+        if not re.fullmatch(r"[\w.-]+", self.part):
+            raise ConfigError(f"part {self.part!r} is no name of an FPGA", None, "e.g. xcvu13p-flga2577-2-e")
         if self.name.lower() in OWN_NAMES:
             raise ConfigError(f"name {self.name!r} is one of hls4ml's own", None, "choose another, e.g. 'tagger'")
         if self.io_type == "io_stream" and not self.static_recurrent:

@@ -12,6 +12,7 @@ import flow.steps
 import tagware
 from hls.rtl.design import Bus, Design
 from hls.synth import NetlistCheck, SynthConfig, Synthesis
+from hls.tools.adapter import VendorConfig
 from jets.errors import ExactnessError
 
 NOTHING = Bus(())
@@ -21,6 +22,23 @@ DESIGN = Design("small", "verilog", "handshake", 1, 5.0, "xcvu13p", NOTHING, NOT
 def synthesis(*complaints: str) -> Synthesis:
     checks = (NetlistCheck("xcup", 100, len(complaints), complaints, 1.0),)
     return Synthesis("small", DESIGN.digest, DESIGN.part, 5.0, 3, 1.0, {"yosys": "0.70"}, (), (), checks)
+
+
+def test_a_vendors_tool_runs_behind_the_prefix_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def run_steps(design: Design, tool: str, steps: list[str], config: VendorConfig, folder: Path) -> list[Any]:
+        seen.append(config.prefix)
+        return []
+
+    monkeypatch.setattr(Design, "load", staticmethod(lambda _: DESIGN))
+    monkeypatch.setattr("hls.tools.vendor.run_steps", run_steps)
+    monkeypatch.setenv("TAGWARE_PREFIX", "ssh -tt eda01")
+    for config in (VendorConfig(), VendorConfig(prefix=("nice",))):
+        assert flow.hardware.run_vendor("vivado", ["synthesis"], tmp_path, config, tmp_path / "out") == []
+    assert seen == [("ssh", "-tt", "eda01"), ("nice",)]
 
 
 def test_a_stage_with_a_wrong_netlist_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

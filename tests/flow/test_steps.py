@@ -92,6 +92,11 @@ def test_a_key_deep_in_a_preset_is_replaced_alone(tmp_path: Path) -> None:
         ("rtl: {clock_ns: 2.5}", "rtl: RTL has no clock_ns of its own; set clock_ns in the section hls"),
         ("rtl: {part: xc7k410t}", "rtl: RTL has no part of its own"),
         ("vendor: [{tool: vivad, steps: [synthesis]}]", "vendor: no vendor's tool 'vivad'; did you mean 'vivado'"),
+        (
+            "vendor: [{tool: vivado, steps: [synthesis], config: {prefix: [sh, -c, touch owned]}}]",
+            "prefix may run anything, and a project.yaml may be a stranger's; set TAGWARE_PREFIX",
+        ),
+        ("hls: {part: 'x}; exec touch owned; #'}", "part 'x}; exec touch owned; #' is no name of an FPGA"),
         ("vendor: [{tool: vivado, steps: [sinthesis]}]", "vivado has no step 'sinthesis'; did you mean 'synthesis'"),
         ("rtl: null\nvendor: [{tool: vivado, design: rtl, steps: [synthesis]}]", "asked about RTL, and rtl is null"),
         ("vendor: [{tool: vivado, steps: [synthesis]}, {tool: vivado, steps: [implementation]}]", "asked twice"),
