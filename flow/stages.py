@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from hls.csim.sources import BUILD
 from jets.errors import ConfigError, InputError, StorageError
 from jets.files import claim_folder, file_digest, json_digest, read_json, write_json
 
@@ -112,7 +113,7 @@ class Runner:
             return "damaged"
         if not upstream_fresh or manifest["digest"] != self._digest(stage):
             return "stale"
-        return "fresh" if manifest["outputs"] == _outputs(folder) else "damaged"
+        return "fresh" if _is_whole(folder, manifest["outputs"]) else "damaged"
 
     def _manifest(self, stage: Stage) -> dict[str, Any] | None:
         """The manifest of a finished stage; None when there is none or it is damaged."""
@@ -188,6 +189,13 @@ def _outputs(folder: Path) -> dict[str, str]:
     """Relative path → SHA-256 of every file of a finished stage except its manifest."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+
+
+def _is_whole(folder: Path, outputs: Mapping[str, str]) -> bool:
+    """Whether a stage holds what it made, and beside it only what another compiler has made of its firmware since."""
+    found = _outputs(folder)
+    added = [PurePosixPath(name) for name in found.keys() - outputs.keys()]
+    return outputs.items() <= found.items() and all(BUILD in name.parts[:-1] for name in added)
 
 
 @contextmanager

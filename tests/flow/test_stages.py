@@ -85,6 +85,22 @@ def test_a_damaged_artefact_is_detected_and_made_again(tmp_path: Path, damage: s
     assert [state.state for state in runner.states()] == ["fresh", "fresh"]
 
 
+def test_firmware_that_another_compiler_built_again_is_not_damaged_and_what_the_stage_built_still_counts(
+    tmp_path: Path,
+) -> None:
+    def compiled(folder: Path, upstream: Mapping[str, Path]) -> None:
+        (folder / "firmware/build").mkdir(parents=True)
+        (folder / "firmware/build/here.so").write_text("of this machine")
+
+    runner = Runner([Stage("csim", (), {}, compiled)], tmp_path / "build")
+    runner.run()
+    built = tmp_path / "build/csim/firmware/build"
+    (built / "there.so").write_text("of another")
+    assert runner.states()[0].state == "fresh"
+    (built / "here.so").write_text("cut")
+    assert runner.states()[0].state == "damaged"
+
+
 def test_status_tells_missing_interrupted_and_stale(tmp_path: Path) -> None:
     runner = Runner(two_stages(Counter(), Counter()), tmp_path / "build")
     assert [state.state for state in runner.states()] == ["missing", "missing"]
