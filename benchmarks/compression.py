@@ -61,7 +61,7 @@ KINDS: Mapping[str, FeedForwardSpec] = {
     "JEDI-linear": ParticleSpec("jedi_linear", n_constituents=8, features=3, particle=(16, 16), dense=(16,)),
 }
 EBOPS = {"MLP": 2000, "DeepSets": 6000, "JEDI-linear": 8000}
-FRONT = (2000, 5000)
+FRONT = (2000, 5000, 10000)
 EBOPS_WEIGHT = 3e-6
 WIDTHS = (8, 6, 4, 3)
 TEACHERS = 3
@@ -318,6 +318,12 @@ class Results:
         return float(np.mean(known)) if known else None
 
     @property
+    def taught(self) -> list[tuple[str, int]]:
+        """Kinds and EBOPs of the students that have a teacher, and others beside them that have not."""
+        found = {(s.kind, s.size) for s in self.numbers if s.way == "teacher"}
+        return sorted(found, key=lambda pair: (list(KINDS).index(pair[0]), pair[1]))
+
+    @property
     def front(self) -> list[tuple[str, int]]:
         """Ways and sizes of the MLPs whose logic is known."""
         found = {(s.way, s.size) for s, numbers in self.numbers.items() if s.kind == "MLP" and "cost" in numbers}
@@ -340,11 +346,11 @@ def gain_table(results: Results) -> Table:
     """Teacher against labels at the same limit of EBOPs."""
     head = ("student", "EBOPs", "accuracy %, labels", "teacher", "gain", "1/ε_B, labels", "teacher", "gain %")
     rows = []
-    for kind in KINDS:
-        ways = {way: results.of(kind, way, EBOPS[kind]) for way in ("labels", "teacher")}
+    for kind, size in results.taught:
+        ways = {way: results.of(kind, way, size) for way in ("labels", "teacher")}
         single = {way: over_seeds(found) for way, found in ways.items()}
         gain = results.less(ways["teacher"], ways["labels"])
-        cells = [kind, " / ".join(count(results.mean("ebops", kind, way, EBOPS[kind])) for way in ways)]
+        cells = [kind, " / ".join(count(results.mean("ebops", kind, way, size)) for way in ways)]
         cells += [*(percent(single[way]["accuracy"]) for way in ways), percent(gain["accuracy"], relative=True)]
         cells += [*(rejection(single[way]["rejection"]) for way in ways), percent(gain["rejection"], relative=True)]
         rows.append(tuple(cells))
@@ -354,10 +360,10 @@ def gain_table(results: Results) -> Table:
 def significance(results: Results) -> str:
     """Which gains are above two standard deviations."""
     found: dict[bool, list[str]] = {True: [], False: []}
-    for kind in KINDS:
-        gain = results.less(*(results.of(kind, way, EBOPS[kind]) for way in ("teacher", "labels")))
+    for kind, size in results.taught:
+        gain = results.less(*(results.of(kind, way, size) for way in ("teacher", "labels")))
         for name, measure in gain.items():
-            found[abs(measure.value) > 2 * measure.error].append(f"{name} of {kind}")
+            found[abs(measure.value) > 2 * measure.error].append(f"{name} of {kind} at {size:,}")
     told = {True: "Above two standard deviations", False: "Not significant"}
     return ". ".join(f"{told[above]}: {', '.join(names) or 'none'}" for above, names in found.items()) + "."
 
@@ -373,19 +379,20 @@ def front_table(results: Results) -> Table:
 
 
 def cheapest(results: Results) -> Iterator[str]:
-    """For each of the other tools' students the least of ours no more than one standard deviation less accurate."""
+    """For each student without a teacher the least with one that is no more than a standard deviation less accurate."""
 
     def cost(pair: tuple[str, int]) -> float:
         return results.mean("cost", "MLP", *pair) or 0.0
 
-    ours = sorted((pair for pair in results.front if pair[0] in ("teacher", "labels")), key=cost)
+    ours = sorted((pair for pair in results.front if pair[0] == "teacher"), key=cost)
     for other in (pair for pair in results.front if pair not in ours):
         told = "none of ours is as accurate"
         for pair in ours:
-            found = results.less(results.of("MLP", *pair), results.of("MLP", *other))["accuracy"]
-            if found.value >= -found.error:
-                name, share = Student("MLP", *pair, 0).name, lut_share(results, pair, other)
-                told = f"{name} has {share} of its LUT, {percent(found, relative=True)} % accuracy"
+            found = results.less(results.of("MLP", *pair), results.of("MLP", *other))
+            if found["accuracy"].value >= -found["accuracy"].error:
+                accuracy, gain = (percent(found[name], relative=True) for name in ("accuracy", "rejection"))
+                told = f"{pair[1]:,} EBOPs have {lut_share(results, pair, other)} of its LUT, "
+                told += f"{accuracy} % accuracy, {gain} % rejection"
                 break
         yield f"- {Student('MLP', *other, 0).name}: {told}"
 
@@ -436,7 +443,11 @@ def gains(results: Results) -> list[str]:
 
 def costs(results: Results) -> list[str]:
     """What accuracy takes, in Markdown."""
-    return [front_table(results).markdown(), "At equal accuracy, our cheapest against", "\n".join(cheapest(results))]
+    return [
+        front_table(results).markdown(),
+        "At equal accuracy, the cheapest with a teacher against",
+        "\n".join(cheapest(results)),
+    ]
 
 
 def draw(results: Results, parts: Sequence[str], path: Path) -> None:
