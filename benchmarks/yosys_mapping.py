@@ -8,6 +8,7 @@ pieces of carry chains, UltraScale+, no DSP slices.
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import tempfile
@@ -28,6 +29,7 @@ SECONDS = 1800.0
 
 def main() -> None:
     """Print the table."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None).parse_args()
     print("| function | look-up tables | sites | CARRY4 |\n|---|---|---|---|")
     verilog = f"{CASES.read_text()}{tables()}"
     for line in measure(verilog, ours=True):

@@ -18,9 +18,10 @@ import yaml
 
 from jets.dataset import JetsFile, JetsWriter
 from models.tagger import Tagger
-from tests.documentation import ROOT
+from tests.documentation import ROOT, types_in
 from tests.synthetic import synthetic_jets
 
+LARGE = ROOT / "docs/large.md"
 STAND_INS = Path(__file__).parent / "mock_batch"
 TAGWARE = f"""#!/bin/sh
 exec {sys.executable} {ROOT / "tagware.py"} "$@"
@@ -54,8 +55,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def write(command: str, environment: dict[str, str], folder: Path) -> list[str]:
     """Write the file that a command of docs/large.md submits, for one machine and few processes; the command."""
-    page = (ROOT / "docs/large.md").read_text()
-    (text,) = re.findall(rf"`{command}`:\n\n```\w*\n(.*?)```", page, flags=re.S)
+    (text,) = re.findall(rf"`{command}`:\n\n```\w*\n(.*?)```", LARGE.read_text(), flags=re.S)
     for many, fewer in zip(MANY, FEWER, strict=True):
         text = text.replace(many, fewer)
     for name, here in (
@@ -83,6 +83,7 @@ def running(command: list[str], environment: dict[str, str], folder: Path) -> It
 
 
 @pytest.mark.long
+@types_in(LARGE)
 @pytest.mark.parametrize(("command", "nodes"), [("sbatch train.sh", 2), ("condor_submit train.sub", 1)])
 def test_a_training_runs_on_so_many_machines(
     command: str, nodes: int, environment: dict[str, str], tmp_path: Path
@@ -98,6 +99,7 @@ def test_a_training_runs_on_so_many_machines(
 
 
 @pytest.mark.long
+@types_in(LARGE)
 def test_a_simulation_is_made_by_workers_that_slurm_or_htcondor_starts(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

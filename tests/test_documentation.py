@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +21,12 @@ import uproot
 import yaml
 
 import tagware
+from flow.search.result import SearchResult
 from hls.render import markdown_table
 from hls.report import Report
 from jets.dataset import Jets, JetsFile, JetsWriter
 from models.teachers.omnilearned import OmniLearned, OmniLearnedConfig
-from tests.documentation import PAGES, ROOT, blocks, commands
+from tests.documentation import PAGES, ROOT, TYPED, blocks, commands, lines, types_in
 from tests.jets.readers import test_jetnet, test_omnilearned
 from tests.jets.readers.public_files import random_momenta, save, top_tagging_table
 from tests.jets.readers.root_files import jetclass_branches, pfnano_branches, write_tree
@@ -31,7 +35,8 @@ from tests.models.teachers import test_particle_net
 from tests.synthetic import synthetic_jets
 
 README = ROOT / "README.md"
-TUTORIAL = ROOT / "docs/tutorial.md"
+DOCS = ROOT / "docs"
+TUTORIAL, COMPARISON, SEARCH = DOCS / "tutorial.md", DOCS / "comparison.md", DOCS / "search.md"
 PROJECTS = sorted(path.parent for path in ROOT.glob("firmware_projects/*/project.yaml"))
 MOCK_TOOLS = Path(__file__).parent / "mock_tools"
 SMALL: dict[str, Any] = {
@@ -41,7 +46,7 @@ SMALL: dict[str, Any] = {
     },
     "student": {"units": 3, "dense": [4], "n_constituents": 6},
     "compress": {"distil": {"float_epochs": 1, "quantized_epochs": 1}},
-    "search": {"trials": 2, "options": {"student.units": [2, 3]}},
+    "search": {"trials": 2, "options": {"student.units": [2, 3, 4]}},
 }  # fmt: skip
 """What the tests change in a documented project: sizes, and what a search may try."""
 
@@ -49,6 +54,14 @@ SMALL: dict[str, Any] = {
 @pytest.mark.parametrize(("page", "command"), [(page.name, line) for page in PAGES for line in commands(page)])
 def test_every_command_parses(page: str, command: str) -> None:
     tagware.parser().parse_args(shlex.split(command)[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_line_of_a_page_is_typed_by_some_test(page: Path) -> None:
+    for others in ("test_batch_systems", "test_firmware_projects", "flow.test_extension", "hls.package.test_package"):
+        importlib.import_module(f"tests.{others}")
+    assert not lines(page) or page in TYPED
+    assert set(re.findall(r"^```(\w+)", page.read_text(), flags=re.M)) <= {"sh", "yaml", "python"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -147,8 +160,23 @@ def type_in(command: str) -> None:
     assert tagware.main(shlex.split(command)[1:]) == 0, command
 
 
+def write_setup() -> None:
+    """What `make` finds once it has set up: the Makefile's own files, and programs as if they were in `.venv`."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copyfile(ROOT / name, name)
+    programs = {"python": sys.executable, "tagware": f"{sys.executable} {ROOT / 'tagware.py'}"}
+    Path(".venv/bin").mkdir(parents=True)
+    for name, command in programs.items():
+        Path(".venv/bin", name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        Path(".venv/bin", name).chmod(0o755)
+    Path(".venv/.installed").touch()
+    Path("tests").mkdir()
+    Path("tests/test_nothing.py").write_text("def test_nothing():\n    pass\n")
+
+
 @pytest.mark.long
 @pytest.mark.xdist_group("documentation")
+@types_in(TUTORIAL)
 def test_the_tutorial_leads_from_root_files_to_a_verified_package(desk: Path) -> None:
     jets = JetsFile("jets.h5")
     assert len(jets) == 3000 and jets.classes == ("QCD", "top")
@@ -162,6 +190,7 @@ def test_the_tutorial_leads_from_root_files_to_a_verified_package(desk: Path) ->
 
 @pytest.mark.long
 @pytest.mark.xdist_group("documentation")
+@types_in(README, DOCS / "index.md", COMPARISON)
 def test_every_command_of_the_readme_and_of_the_comparison_runs(desk: Path) -> None:
     """In the tutorial's folder, with its jets; those that the README makes are fewer, and go elsewhere."""
     for seed, name in enumerate(("train.h5", "val.h5")):
@@ -179,11 +208,28 @@ def test_every_command_of_the_readme_and_of_the_comparison_runs(desk: Path) -> N
         shutil.copytree(Path("my_project") / made, Path("taggers") / name)
     shutil.copytree("my_project", "firmware_projects/top_gru")
     shutil.copyfile("jets.h5", "firmware_projects/jets.h5")  # where its project.yaml looks for them
-    for command in commands(ROOT / "docs/comparison.md"):
-        type_in(command.replace("--n 10000", "--n 40 --processes 1"))
+    write_setup()
+    for line in dict.fromkeys([*lines(README), *lines(DOCS / "index.md")]):
+        if not line.startswith("tagware "):
+            subprocess.run(shlex.split(line), check=True)
+    for command in commands(COMPARISON):
+        type_in(command.replace("--n 4000", "--n 40 --processes 1"))
 
 
 @pytest.mark.long
+@pytest.mark.xdist_group("documentation")
+@types_in(SEARCH, DOCS / "simulation.md")
+def test_every_search_and_simulation_of_their_pages_runs(desk: Path) -> None:
+    for command in commands(SEARCH):
+        type_in(command.replace("--trials 200 --jobs 8", "--trials 3 --jobs 2"))
+    assert len(SearchResult.load(desk / "my_project/build/search").trials) == 3
+    for command in commands(DOCS / "simulation.md"):
+        type_in(command.replace("--n 20000", "--n 4 --processes 1"))
+        assert JetsFile("views.h5").view_names == ("nominal", *command.partition("--views")[2].split())
+
+
+@pytest.mark.long
+@types_in(DOCS / "data.md")
 def test_every_import_of_the_page_of_data_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     jetclass, nano = jetclass_branches(random_momenta), pfnano_branches()
@@ -200,13 +246,14 @@ def test_every_import_of_the_page_of_data_runs(tmp_path: Path, monkeypatch: pyte
         write_tree(Path(name), "Events", nano)
     particles = test_omnilearned.arrays()
     save(Path("train.h5"), particles | {"pid": np.arange(20) % 2})
-    for command in commands(ROOT / "docs/data.md"):
+    for command in commands(DOCS / "data.md"):
         Path("jets.h5").unlink(missing_ok=True)
         type_in(command)
         JetsFile("jets.h5").verify()
 
 
 @pytest.mark.long
+@types_in(DOCS / "teachers.md")
 def test_every_training_of_the_page_of_teachers_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On few jets, an epoch each, from checkpoints that have the public layouts."""
     monkeypatch.chdir(tmp_path)
@@ -216,14 +263,18 @@ def test_every_training_of_the_page_of_teachers_runs(tmp_path: Path, monkeypatch
     published = OmniLearned(OmniLearnedConfig.published(), 1)
     published.classifier.out = published.output
     test_omnilearned_network.saved(Path("best_model_pretrain_s.pt"), published)
-    page = ROOT / "docs/teachers.md"
+    page = DOCS / "teachers.md"
     configs = {config["teacher"]["architecture"]: config for config in map(yaml.safe_load, blocks(page, "yaml")[1:])}
-    trainings = [command for command in commands(page) if command.startswith("tagware train")]
-    assert len(trainings) == len(configs)
-    for command in trainings:
-        config = configs[command.split()[3]]
-        if "jets" in config["teacher"].get("pretrain", {}):  # of views, which its own test simulates
-            continue
-        short = {part: {"epochs": 1} for part in ("train", "pretrain") if part in config["teacher"]}
-        Path("teacher.yaml").write_text(yaml.safe_dump(merged(config, {"teacher": {"train": {"epochs": 1}} | short})))
-        type_in(command)
+    trained = set()
+    for command in commands(page):
+        if command.startswith("tagware train"):
+            config = configs[command.split()[3]]
+            short = {part: {"epochs": 1} for part in ("train", "pretrain") if part in config["teacher"]}
+            Path("teacher.yaml").write_text(
+                yaml.safe_dump(merged(config, {"teacher": {"train": {"epochs": 1}} | short}))
+            )
+            trained.add(command.split()[3])
+            type_in(command)
+        else:
+            type_in(f"{command} --n 12 --processes 1")
+    assert trained == configs.keys()

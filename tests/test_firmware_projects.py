@@ -18,6 +18,7 @@ from hls.csim import Vectors, build
 from hls.report import Report
 from jets.config import read_yaml
 from models.keras_start import start_keras
+from tests.documentation import types_in
 
 ROOT = Path(__file__).parents[1]
 PROJECTS = sorted(
@@ -46,6 +47,7 @@ def learns_bits(project: Path) -> bool:
 
 @pytest.mark.long
 @pytest.mark.remake
+@types_in(*(project / "README.md" for project in PROJECTS))
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)
 def test_a_project_runs_again_to_its_saved_report(project: Path, tmp_path: Path) -> None:
     folder = tmp_path / project.name

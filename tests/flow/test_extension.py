@@ -27,6 +27,7 @@ from jets.files import claim_folder, read_json
 from jets.metrics import auc
 from models.students.feed_forward import MlpSpec
 from models.tagger import Tagger
+from tests.documentation import types_in
 
 pytestmark = pytest.mark.xdist_group("extension")  # one run serves every test
 
@@ -116,6 +117,7 @@ def test_the_saved_report_says_that_every_bit_was_kept() -> None:
 
 
 @pytest.mark.long
+@types_in(COMMITTED / "README.md", COMMITTED / "top/README.md")
 def test_the_project_gains_a_tagger_and_keeps_every_bit_of_the_first(project: ProjectFolder) -> None:
     kept = read_json(project.build / "kept" / KEPT)
     assert kept["csim"]["n_mismatch"] == kept["rtl"]["n_mismatch"] == 0

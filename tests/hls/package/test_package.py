@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -13,11 +14,14 @@ from zipfile import ZipFile
 import pytest
 
 from hls.package import Finished, package
+from hls.package.archive import open_archive
 from hls.package.components import COMPONENTS, TEXTS, component_of
 from hls.project import Project
 from hls.rtl.design import Design
 from jets.errors import InputError, LayoutError
+from tests.documentation import ROOT, lines, types_in
 from tests.hls.firmware import edited
+from tests.hls.package.finished import N_VECTORS
 from tests.hls.package.finished import finished as finished_in
 
 
@@ -35,6 +39,16 @@ def copy(finished: Finished, tmp_path: Path) -> Finished:
 def test_the_same_project_elsewhere_gives_the_same_bytes(archive: Path, copy: Finished, tmp_path: Path) -> None:
     again = package(copy, tmp_path / "again.zip")
     assert again.read_bytes() == archive.read_bytes()
+
+
+@pytest.mark.long
+@types_in(ROOT / "docs/package.md")
+def test_the_emulator_is_built_and_checked_as_the_page_says(archive: Path, tmp_path: Path) -> None:
+    with open_archive(archive) as opened:
+        opened.extract(tmp_path)
+    typed = "\n".join(lines(ROOT / "docs/package.md"))
+    done = subprocess.run(["sh", "-e"], input=typed, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert f"{N_VECTORS} vectors, 0 differ" in done.stdout
 
 
 def test_another_weight_gives_another_version(archive: Path, copy: Finished, tmp_path: Path) -> None:
