@@ -79,6 +79,7 @@ WAYS = {
     "rounded": "float, rounded",
 }
 COLORS = dict(zip(WAYS, ("#d55e00", "#0072b2", "#009e73", "#000000", "#8a8a8a"), strict=True))
+TICKS = (3000, 10_000, 30_000)
 Floats = NDArray[np.float64]
 
 
@@ -461,6 +462,8 @@ def draw(results: Results, parts: Sequence[str], path: Path) -> None:
         for way in ("qkeras", "rounded") if "rounding" in parts else ():
             _errorbar(right, WIDTHS, results, way, WIDTHS)
         left.set(xscale="log", xlabel="LUT, alkaid", ylabel="accuracy of the MLP")
+        left.set_xticks(TICKS, labels=[f"{tick:,}" for tick in TICKS])
+        left.tick_params(which="minor", labelbottom=False)
         right.set(xlabel="bits of weights, biases and activations")
         figure.legend(*_legend(left, right), loc="outside right center")
         with replacing(path) as temporary:
