@@ -6,7 +6,7 @@ python benchmarks/training_memory.py --out build/memory [--jets 100000 1000000] 
 Repeats 50,000 packaged top/QCD jets until there are so many, and trains for one epoch, each in a process of its own.
 Prints the peak resident memory of the process, and what a training jet adds from one number to the next. With `--steps`
 an epoch has so many batches of training and of validation at most; all the file is looked through all the same.
-With `--student` a 20x6 GRU learns from a teacher's stored outputs, for an epoch as float and for one quantized.
+With `--student` DeepSets of 20 constituents learn from a teacher's stored outputs, one epoch float and one quantized.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import argparse
 import json
 import multiprocessing
 import resource
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from jets.dataset import SPLIT_FRACTIONS, JetsFile, JetsWriter
 from jets.hdf5 import HDF5Writer, open_hdf5
@@ -30,16 +32,19 @@ PATTERN_JETS, CHUNK = 50_000, 1000
 
 
 def repeated(folder: Path, n_jets: int) -> Path:
-    """A file of so many jets, without compressing any twice."""
+    """A file of so many jets, all but their ids copied as they are compressed."""
     path, pattern = folder / f"{n_jets}.h5", folder / "pattern.h5"
     if not pattern.exists():
         with JetsWriter(pattern, CHUNK) as writer:
             writer.append(JetsFile(sample_path("top_qcd")).read(limit=PATTERN_JETS))
     if not path.exists():
         with open_hdf5(pattern) as file, HDF5Writer(path, CHUNK) as copy:
-            for _ in range(n_jets // PATTERN_JETS):
+            for number in range(n_jets // PATTERN_JETS):
                 for name, dataset in datasets(file):
-                    copy.append_chunks(name, dataset)
+                    if name == "/ids":
+                        copy.append({name: dataset[:] + np.uint64(number << 32)})
+                    else:
+                        copy.append_chunks(name, dataset)
             copy.attributes["tagware"] = json.dumps(json.loads(file.attrs["tagware"]) | {"n_jets": n_jets})
     return path
 
@@ -81,10 +86,12 @@ def train_student(path: Path, out: Path) -> None:
     from compress.distil import DistilConfig
     from flow.project import CompressSection
     from flow.steps import distil_student
-    from models.students.recurrent import RecurrentSpec
+    from models.students.feed_forward import ParticleSpec
 
     section = CompressSection(distil=DistilConfig(float_epochs=1, quantized_epochs=1))
-    distil_student(RecurrentSpec(), section, path, [out / f"outputs_{path.stem}.h5"], out / f"student_{path.stem}")
+    spec, folder = ParticleSpec("deep_sets", n_constituents=20, particle=(8,)), out / f"student_{path.stem}"
+    shutil.rmtree(folder, ignore_errors=True)  # a finished one would not be trained again
+    distil_student(spec, section, path, [out / f"outputs_{path.stem}.h5"], folder)
 
 
 def peak_mb(work: Callable[[], None], answer: Any) -> None:
@@ -99,9 +106,10 @@ def apart(work: Callable[[], None]) -> float:
     answer = context.Queue()
     process = context.Process(target=peak_mb, args=(work, answer))
     process.start()
-    peak = float(answer.get())
     process.join()
-    return peak
+    if process.exitcode:
+        raise SystemExit(process.exitcode)
+    return float(answer.get())
 
 
 def main() -> None:
