@@ -41,6 +41,11 @@ def commands(page: Path) -> list[str]:
     return [line for line in lines(page) if line.startswith("tagware ")]
 
 
+def mentions(page: Path) -> list[str]:
+    """What a page says of `tagware VERB …` within its text."""
+    return [" ".join(found.split()) for found in re.findall(r"`(tagware\s[^`]+)`", page.read_text())]
+
+
 def measurements(page: Path) -> list[str]:
     """Every `python benchmarks/…` of a page, in a shell block or within the text, where it may go over two lines."""
     text = page.read_text().replace("\\\n", " ")

@@ -26,7 +26,7 @@ from hls.render import markdown_table
 from hls.report import Report
 from jets.dataset import Jets, JetsFile, JetsWriter
 from models.teachers.omnilearned import OmniLearned, OmniLearnedConfig
-from tests.documentation import PAGES, ROOT, TYPED, blocks, commands, lines, types_in
+from tests.documentation import PAGES, ROOT, TYPED, blocks, commands, lines, mentions, types_in
 from tests.jets.readers import test_jetnet, test_omnilearned
 from tests.jets.readers.public_files import random_momenta, save, top_tagging_table
 from tests.jets.readers.root_files import jetclass_branches, pfnano_branches, write_tree
@@ -62,6 +62,15 @@ def test_every_line_of_a_page_is_typed_by_some_test(page: Path) -> None:
         importlib.import_module(f"tests.{others}")
     assert not lines(page) or page in TYPED
     assert set(re.findall(r"^```(\w+)", page.read_text(), flags=re.M)) <= {"sh", "yaml", "python"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_verb_and_option_in_the_text_is_there(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for mention in mentions(page):
+        with pytest.raises(SystemExit, match="0"):
+            tagware.parser().parse_args([mention.split()[1], "--help"])
+        known = capsys.readouterr().out
+        assert not [option for option in re.findall(r"--[\w-]+", mention) if option not in known], mention
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
