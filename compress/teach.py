@@ -44,7 +44,7 @@ class TeacherOutputs:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, rows: slice) -> TeacherOutputs:
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> TeacherOutputs:
         """The outputs of these rows."""
         vectors = None if self.embedding is None else self.embedding[rows]
         return replace(self, logits=self.logits[rows], ids=self.ids[rows], embedding=vectors)
@@ -108,8 +108,7 @@ class TeacherOutputs:
         if missing.any():
             what = f"the teacher outputs have no jet {int(ids[np.argmax(missing)])} ({int(missing.sum())} are missing)"
             raise DataError(what, None, AGAIN)
-        vectors = None if self.embedding is None else self.embedding[rows]
-        return replace(self, logits=self.logits[rows], ids=self.ids[rows], embedding=vectors)
+        return self[rows]
 
 
 class StoredOutputs:

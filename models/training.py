@@ -39,7 +39,8 @@ def train(
     `out` becomes a `Tagger` folder that also holds `curves.csv` and `tensorboard/`. They grow in `checkpoints/` until
     training is complete, so that an earlier tagger in `out` stays whole; the same call after an interruption goes on
     from the last complete epoch, a call with other settings or jets starts over. Of each split one window
-    (`jets.batches.WINDOW_JETS`) is in memory at a time; the order of the jets depends on the seed and the epoch only.
+    (`jets.batches.WINDOW_JETS`) is in memory at a time, of the validation split always the same one; the order of the
+    jets depends on the seed and the epoch only.
 
     Args:
         name: a torch architecture of `models.registry`.
