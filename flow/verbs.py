@@ -229,8 +229,8 @@ def search(options: argparse.Namespace) -> None:
     from jets.workers import hire
 
     project = ProjectFolder.load(options.project.parent if options.project.is_file() else options.project)
-    project = project.with_search(**_given(options, "trials", "storage", "lut", "latency_ns", "part"))
-    result = run(project, partial(hire, options.jobs, options.cluster), _announce)
+    project = project.with_search(**_given(options, "trials", "lut", "latency_ns", "part"))
+    result = run(project, partial(hire, options.jobs, options.cluster), _announce, options.storage)
     out = project.build / SEARCH
     if options.readme:
         from hls.tables import replace_table

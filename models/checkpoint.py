@@ -1,13 +1,27 @@
-"""Reading weights that anybody may have written: no code in them is ever run, and their shapes are checked."""
+"""Files of weights: written whole or with a reason, and read without running code, whoever wrote them."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jets.errors import LayoutError
 from jets.files import existing_file
+
+
+def write_weights(weights: Any, path: Path) -> None:
+    """`torch.save` by way of memory: straight to a disk that is full it fails without saying why.
+
+    Raises:
+        OSError: the file cannot be written; `jets.files.replacing` tells its reason.
+    """
+    import torch
+
+    held = io.BytesIO()
+    torch.save(weights, held)
+    path.write_bytes(held.getbuffer())
 
 
 def read_weights(path: Path, remedy: str) -> Any:

@@ -25,6 +25,7 @@ import jets.errors
 from jets.batches import Arrays, Batches, Permutation
 from jets.errors import ConfigError, LayoutError, TagwareError
 from jets.files import read_json, replacing, write_json
+from models.checkpoint import write_weights
 from models.objective import Batch, Classification, Objective, head_modules
 from models.optimizer import make_optimizer, warm_up_and_cosine
 from models.training_config import TrainConfig
@@ -192,7 +193,7 @@ class SafeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write all or nothing; StorageError on a full disk."""
         with replacing(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+            write_weights(checkpoint, temporary)
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """Tensors and plain values only; LayoutError for anything else."""

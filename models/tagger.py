@@ -16,7 +16,7 @@ from jets.dataset import Jets
 from jets.errors import InputError, LayoutError, StorageError, TagwareError, ToolNotFound
 from jets.features import PowerOfTwoScaling
 from jets.files import file_digest, read_json, replacing, write_json
-from models.checkpoint import load_weights, read_weights
+from models.checkpoint import load_weights, read_weights, write_weights
 from models.keras_graph import LEARNT_BITS
 from models.keras_start import start_keras
 from models.registry import Architecture, architecture, n_outputs
@@ -237,9 +237,7 @@ def _check_digest(weights: Path, expected: str) -> None:
 
 def _save_weights(tagger: Tagger, temporary: Path) -> None:
     if tagger.framework == "torch":
-        import torch
-
-        torch.save({name: value.cpu() for name, value in tagger.network.state_dict().items()}, temporary)
+        write_weights({name: value.cpu() for name, value in tagger.network.state_dict().items()}, temporary)
         return
     named = temporary.with_name(f"{temporary.name}.keras")  # Keras insists on its own suffix
     try:

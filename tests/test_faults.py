@@ -1,9 +1,11 @@
-"""Runs that are killed at any moment: the same command ends with what an undisturbed run gives."""
+"""Runs that are killed, damaged or left without a disk: the same command ends with what an undisturbed run gives."""
 
 from __future__ import annotations
 
 import os
 import random
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from flow.project import ProjectFolder
+from flow.stages import MANIFEST, Runner
+from flow.steps import stages
 from jets.dataset import JetsWriter
 from jets.files import file_digest, read_json
 from jets.hdf5 import open_hdf5
@@ -34,6 +39,8 @@ synth: null
 compare: {n_replicas: 20, n_bins: 2, robustness: {n_jets: 300}}
 """
 KILLS = 20
+FILE_SIZES = (1_000, 200_000, 600_000)
+"""Bytes that no file may exceed, so that one stage after another fails."""
 RESULTS = ("csim/firmware/firmware/**/*.*", "csim/firmware/vectors/*", "rtl/design/**/*.v", "cosim/*.npy")
 RESULTS += ("comparison/tables/*.csv", "comparison/plots/*")
 TIMES = ("created", "stage_seconds")
@@ -47,11 +54,15 @@ def make_project(folder: Path) -> Path:
     return folder
 
 
-def start(project: Path) -> subprocess.Popen[bytes]:
+def start(project: Path, file_size: int = resource.RLIM_INFINITY) -> subprocess.Popen[bytes]:
     """A run in a session of its own, whose compilers and simulators die with it."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
+
     command = [sys.executable, "-m", "tagware", "run", str(project)]
     with open(project / "log", "ab") as log:
-        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True, preexec_fn=limit)
 
 
 def finish(project: Path) -> float:
@@ -72,19 +83,74 @@ def results(project: Path) -> dict[str, Any]:
     return digests | said | {key: value for key, value in report.items() if key not in TIMES}
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """An undisturbed run, and its seconds."""
+    project = make_project(tmp_path_factory.mktemp("whole") / "tiny")
+    return project, finish(project)
+
+
+def assert_same_results(project: Path, whole: Path) -> None:
+    found, wanted = results(project), results(whole)
+    assert len(wanted) > 20 and found.keys() == wanted.keys()
+    assert [key for key in wanted if found[key] != wanted[key]] == []
+
+
 @pytest.mark.long
-def test_twenty_kills_at_random_moments_change_no_byte_of_the_results(tmp_path: Path) -> None:
-    whole, killed = make_project(tmp_path / "whole/tiny"), make_project(tmp_path / "killed/tiny")
-    seconds = finish(whole)
-    moments = random.Random(1)
+@pytest.mark.xdist_group("faults")
+def test_twenty_kills_at_random_moments_change_no_byte_of_the_results(
+    whole: tuple[Path, float], tmp_path: Path
+) -> None:
+    killed, moments = make_project(tmp_path / "tiny"), random.Random(1)
     for _ in range(KILLS):
         process = start(killed)
         try:
-            process.wait(moments.uniform(0, seconds / 2))
+            process.wait(moments.uniform(0, whole[1] / 2))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     finish(killed)
-    found, wanted = results(killed), results(whole)
-    assert len(wanted) > 20 and found.keys() == wanted.keys()
-    assert [key for key in wanted if found[key] != wanted[key]] == []
+    assert_same_results(killed, whole[0])
+
+
+def damage(stage: Path) -> tuple[Path, bytes]:
+    """Change one bit of the largest artefact of a stage; the file and what it held."""
+    outputs = [stage / name for name in read_json(stage / MANIFEST)["outputs"]]
+    path = max(outputs, key=lambda output: output.stat().st_size)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    return path, content
+
+
+@pytest.mark.long
+@pytest.mark.xdist_group("faults")
+def test_a_damaged_artefact_of_any_stage_is_found_and_made_again(whole: tuple[Path, float], tmp_path: Path) -> None:
+    project = tmp_path / "tiny"
+    shutil.copytree(whole[0], project)
+    runner = Runner(stages(ProjectFolder.load(project)), project / "build")
+    assert {state.state for state in runner.states()} == {"fresh"}
+    for stage in runner.stages:
+        path, content = damage(runner.folder(stage.name))
+        assert {state.name: state.state for state in runner.states()}[stage.name] == "damaged"
+        path.write_bytes(content)
+    assert {state.state for state in runner.states()} == {"fresh"}
+    for stage in runner.stages:
+        damage(runner.folder(stage.name))
+    finish(project)
+    assert_same_results(project, whole[0])
+
+
+@pytest.mark.long
+@pytest.mark.xdist_group("faults")
+def test_files_that_may_not_grow_end_a_run_in_one_sentence_and_the_next_goes_on(
+    whole: tuple[Path, float], tmp_path: Path
+) -> None:
+    project, done = make_project(tmp_path / "tiny"), []
+    for size in FILE_SIZES:
+        assert start(project, size).wait(timeout=900) != 0, f"nothing is larger than {size} bytes"
+        log = (project / "log").read_text()
+        assert "Traceback" not in log, log[-4000:]
+        done.append(log.count(" done\n"))
+    assert done == sorted(set(done)), "each size reaches another stage"
+    finish(project)
+    assert_same_results(project, whole[0])

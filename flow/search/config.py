@@ -56,7 +56,6 @@ class SearchConfig:
         budget: upper limits of the winner.
         margin: a trial is stopped before its training when the estimate with untrained weights, of fixed bits, needs
             more LUT than this many budgets.
-        storage: URL of the database or the journal of all trials; None: an SQLite file in the build folder.
         seed: of the proposals.
 
     Raises:
@@ -68,7 +67,6 @@ class SearchConfig:
     working_point: float = 0.5
     budget: SearchBudget = field(default_factory=SearchBudget)
     margin: float = 1.5
-    storage: str | None = None
     seed: int = 1
 
     def __post_init__(self) -> None:

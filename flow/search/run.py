@@ -38,10 +38,13 @@ def search(
     project: ProjectFolder,
     hire: Callable[[], AbstractContextManager[Workers]] = hire,
     announce: Callable[[str, str], None] = lambda stage, state: None,
+    url: str | None = None,
 ) -> SearchResult:
     """Bring the search of a project to its number of trials; write search.json, trials.csv, the page and the winner.
 
     They are in `build/search`. A call with the same options, jets and teacher outputs goes on where the last one ended.
+    Trials are kept in an SQLite file there, unless `url` names another storage (`open_storage`); a project.yaml, which
+    may be a stranger's, may not.
 
     Raises:
         ConfigError: the project has no search, or its options are not those of the project.
@@ -51,7 +54,7 @@ def search(
     config = project.search
     space = Space.of(project, _absolute(project, read_yaml(project.folder / "project.yaml")))
     out = claim_folder(claim_folder(project.build) / SEARCH)
-    storage = open_storage(config.storage, out)
+    storage = open_storage(url, out)
     with hire() as workers:  # a cluster that is not there is told of now, rather than after the teacher's training
         threads = max(1, (os.cpu_count() or 1) // workers.jobs)
     Runner([stage for stage in stages(project) if stage.name in NEEDED], project.build).run(announce=announce)
@@ -59,22 +62,22 @@ def search(
     terms = Terms(project.folder.resolve(), out.resolve(), config, threads)
     driver = Driver(study, space, partial(evaluate, terms), config.working_point, config.seed)
     driver.run(config.trials, hire)
-    result = conclude(project, study, space)
+    result = conclude(project, study, space, url)
     result.save(out)
     write_page(result, out)
     _write_winner(result, out / WINNER)
     return result
 
 
-def conclude(project: ProjectFolder, study: Study, space: Space) -> SearchResult:
-    """What a study has found so far, under the project's budget."""
+def conclude(project: ProjectFolder, study: Study, space: Space, url: str | None = None) -> SearchResult:
+    """What a study in the storage of this URL has found so far, under the project's budget."""
     config = project.search
     rows = trial_rows(study, space, config)
     winner, nearest = choose(rows, config)
     return SearchResult(
         project=project.name,
         study=study.study_name,
-        storage=shown(config.storage or "study.db"),
+        storage=shown(url or "study.db"),
         created=now(),
         versions=installed_versions(PACKAGES),
         classes=open_jets(project.build / "jets").classes,

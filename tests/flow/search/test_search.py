@@ -138,6 +138,10 @@ def test_what_cannot_be_searched_is_refused_before_any_training(
     assert "no Dask scheduler" in refused(capsys, "search", folder, "--cluster", "tcp://127.0.0.1:1")
     assert "trials must be at least 1" in refused(capsys, "search", folder, "--trials", "0")
     assert not [path for path in (folder / "build").rglob("*") if path.suffix in (".h5", ".json")]
+    settings = yaml.safe_load((folder / "project.yaml").read_text())
+    settings["search"]["storage"] = "sqlite:////etc/passwd"
+    (folder / "project.yaml").write_text(yaml.safe_dump(settings))
+    assert "unknown key 'storage'" in refused(capsys, "search", folder)
     (folder / "project.yaml").write_text("jets: {file: jets.h5}\n")
     assert "has no section 'search'; write it as in docs/search.md" in refused(capsys, "search", folder)
 
