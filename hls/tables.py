@@ -205,7 +205,8 @@ def unbuilt_lines(report: Report) -> list[str]:
 def _hardware_line(row: Mapping[str, Any]) -> str:
     resources = [f"{count(row[key])} {key.upper()}" for key in ("lut", "ff", "dsp", "bram") if row.get(key) is not None]
     interval = row.get("initiation_interval")
-    parts = [f"latency {latency(row)}", *([] if interval is None else [f"interval {interval:,} cycles"]), *resources]
+    pace = [] if interval is None else [f"interval {interval:,} cycle{'' if interval == 1 else 's'}"]
+    parts = [f"latency {latency(row)}", *pace, *resources]
     if row.get("fmax_mhz") is not None:
         parts.append(f"Fmax {row['fmax_mhz']:.0f} MHz{_at_fmax(row)}")
     source = ", ".join(filter(None, (row["tool"], row.get("part"))))
