@@ -1,6 +1,6 @@
 """The student of a project by the teacher that it learnt from: how good the teacher is, and how much of it arrives.
 
-    python benchmarks/student_by_teacher.py OUT pet=TAGGER rs3l=TAGGER --page docs/distillation.md
+    python benchmarks/student_by_teacher.py OUT pet=TAGGER rs3l=TAGGER --page docs/recurrent.md
 
 distils the student of --project, as its project.yaml says, from every tagger that is named (a folder of `tagware train`
 or of `benchmarks/teachers.py`) and once from the labels alone; each is measured on the project's test jets. --epochs

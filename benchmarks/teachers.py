@@ -30,6 +30,7 @@ from resimulation import views_file
 from hls.compare import Scores, difference_physics, model_physics
 from hls.plots import canvas
 from hls.tables import ABSENT, Table, count, measured, replace_table
+from jets.batches import StoredSplit
 from jets.dataset import SPLITS, JetsFile, JetsWriter
 from jets.errors import ToolNotFound
 from jets.files import claim_folder, json_digest, read_json, replacing, write_json
@@ -98,12 +99,13 @@ class Bench:
     def rows(self) -> Iterator[Row]:
         """All that are asked for, those of the fewest labels first."""
         options = self.options
+        there_are = {sample: StoredSplit(JetsFile(self.jets(sample)), "train").n_jets for sample in options.samples}
         for labels in sorted(options.labels, key=lambda labels: labels or np.inf):
             seeds = options.seeds if labels == min(filter(None, options.labels), default=0) else options.seeds[:1]
             for sample in options.samples:
-                there_are = len(JetsFile(self.jets(sample)).read("train"))
-                if labels < there_are:
-                    yield from (Row(sample, *way, labels or there_are, seed) for seed in seeds for way in self.ways())
+                n_labels = labels or there_are[sample]
+                if labels < there_are[sample]:
+                    yield from (Row(sample, *way, n_labels, seed) for seed in seeds for way in self.ways())
 
     def ways(self) -> Iterator[tuple[str, str]]:
         """Teachers and what they start from."""

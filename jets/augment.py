@@ -11,7 +11,7 @@ from jets.dataset import KINEMATICS, Floats, Jets
 from jets.errors import ConfigError
 
 WIDEST_SMEAR = 1.0
-"""Radians, or of the logarithm of pT."""
+"""Radians: of constituents with little pT."""
 
 
 @dataclass(frozen=True)
