@@ -51,6 +51,7 @@ PACKAGES = {
     "brevitas": ("quantization-aware training in torch", SETUP),
     "hls4ml": ("HLS C++ from students", SETUP),
     "onnx": ("students as ONNX in packages", SETUP),
+    "onnxruntime": ("what such a file gives, in `tagware verify`", SETUP),
     "optuna": ("searches", SETUP),
     "h5py": ("jets on disk", SETUP),
     "hdf5plugin": ("imported jets and public HDF5 files, compressed with Blosc", SETUP),

@@ -11,6 +11,15 @@ from models.students.exact.fixed_point import FixedPoint
 
 INPUT = FixedPoint(9, 4)
 
+EVERY_OPTION: list[tuple[str, dict[str, Any]]] = [
+    ("gru", {"skip_padding": True}),
+    ("gru", {"reset_after": False, "go_backwards": True, "return_sequences": True}),
+    ("lstm", {"skip_padding": True, "go_backwards": True}),
+    ("lstm", {"return_sequences": True}),
+    ("gru", {"bidirectional": True, "skip_padding": True}),
+    ("lstm", {"bidirectional": True, "skip_padding": True}),
+]
+
 
 def types_of(cell: str, reset_after: bool = True, **changes: FixedPoint) -> dict[str, FixedPoint]:
     """Types of a GRU or LSTM in which no two stages agree."""

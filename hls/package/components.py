@@ -42,6 +42,8 @@ PATTERNS = (
     ("hls/*", "hls4ml"),
     ("rtl/rtl/alkaid_*", "alkaid"),
     ("rtl/*", "tagware"),
+    ("testbench/*.hex", "project"),
+    ("testbench/*", "tagware"),
     ("emulator/*", "tagware"),
     ("licences/*", "licences"),
     ("*", "project"),

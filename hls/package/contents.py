@@ -14,9 +14,10 @@ from hls.package.archive import PLAIN_NAME, write_archive
 from hls.package.card import model_card
 from hls.package.components import licence_texts
 from hls.package.emulator import emulator_files
-from hls.package.firmware import firmware_files
+from hls.package.firmware import firmware_files, stored_vectors
 from hls.package.manifest import NAME, Manifest
-from hls.package.quantized_onnx import is_expressible, quantized_onnx
+from hls.package.onnx import is_expressible, quantized_onnx
+from hls.package.testbench import bench_files
 from hls.project import Project
 from hls.report import Report
 from hls.rtl.design import MANIFEST, Design
@@ -74,8 +75,10 @@ def package(finished: Finished, out: Path | None = None, folder: Path = Path()) 
         raise LayoutError("is the result of another design", finished.cosim, REMEDY)
     files = dict(_files(finished, project, design))
     tagger = read_json(finished.student / "tagger.json")
-    if is_expressible(tagger):
-        files[ONNX] = quantized_onnx(Tagger.load(finished.student))
+    if tagger["quantization"] is not None:
+        network = Tagger.load(finished.student).network
+        if is_expressible(network):
+            files[ONNX] = quantized_onnx(network, project.config)
     files |= licence_texts(files)
     files[CARD] = model_card(report, project, design, tagger, sorted(files))
     _check_no_places(files, finished.places)
@@ -90,6 +93,7 @@ def _files(finished: Finished, project: Project, design: Design | None) -> Itera
     if design is not None:
         texts = {**design.files, MANIFEST: design.manifest()}
         parts["rtl"] = {name: text.encode() for name, text in texts.items()}
+        parts["testbench"] = bench_files(design, stored_vectors(project))
     for part, files in parts.items():
         yield from ((f"{part}/{name}", content) for name, content in files.items())
     compared = [finished.comparison / name for name in (FILE, PAGE)]

@@ -15,8 +15,7 @@ def firmware_files(project: Project) -> dict[str, bytes]:
         InputError: it has no stored vectors.
         LayoutError: a file was changed since it was made, or the vectors are of another firmware.
     """
-    input_, output = only_tensor(project.inputs, "input", project), only_tensor(project.outputs, "output", project)
-    Vectors.load(project.folder / VECTORS, input_, output)
+    stored_vectors(project)
     stored = [*project.files, *(f"{VECTORS}/{kind}.txt" for kind in (INPUTS, GOLDEN))]
     return {
         **{name: (project.folder / name).read_bytes() for name in stored},
@@ -24,3 +23,13 @@ def firmware_files(project: Project) -> dict[str, bytes]:
         MANIFEST: project.manifest().encode(),
         "Makefile": render("firmware/Makefile", name=project.name),
     }
+
+
+def stored_vectors(project: Project) -> Vectors:
+    """The stored vectors of a simulated firmware project.
+
+    Raises:
+        InputError, LayoutError: as `firmware_files`.
+    """
+    input_, output = only_tensor(project.inputs, "input", project), only_tensor(project.outputs, "output", project)
+    return Vectors.load(project.folder / VECTORS, input_, output)

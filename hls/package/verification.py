@@ -19,7 +19,7 @@ from hls.csim.testbench import parse_testbench
 from hls.package.archive import Archive, open_archive
 from hls.package.contents import ONNX
 from hls.package.manifest import NAME, Manifest
-from hls.package.quantized_onnx import run_onnx
+from hls.package.onnx import run_onnx
 from hls.project import Project, Tensor
 from hls.rtl.design import MANIFEST, Design
 from hls.tools import execute, find, run
@@ -125,12 +125,12 @@ def _rtl(folder: Path) -> tuple[bool, str]:
 
 
 def _onnx(folder: Path) -> tuple[bool, str]:
-    """Run the ONNX file on the stored vectors by qonnx, which has onnxruntime do all but the Quant nodes."""
+    """Run the ONNX file on the stored vectors by onnxruntime."""
     input_, output, vectors = _vectors(folder)
     inputs = vectors.inputs.reshape(len(vectors), *input_.shape) * 2.0**-input_.fraction_bits
     logits = run_onnx(folder / ONNX, inputs).reshape(len(vectors), -1)
     n_mismatch = np.count_nonzero((logits * 2.0**output.fraction_bits != vectors.golden).any(axis=1))
-    return not n_mismatch, f"{len(vectors)} vectors, {n_mismatch} differ (qonnx {version('qonnx')})"
+    return not n_mismatch, f"{len(vectors)} vectors, {n_mismatch} differ (onnxruntime {version('onnxruntime')})"
 
 
 def _vectors(folder: Path) -> tuple[Tensor, Tensor, Vectors]:

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from compress.quantize.brevitas_student import BrevitasStudent
 from hls.convert.plan import plan_layers
 from hls.cosim import CosimConfig, cosim
-from hls.package.quantized_onnx import quantized_onnx, run_onnx
+from hls.package.onnx import quantized_onnx, run_onnx
 from hls.project import HlsConfig
 from hls.rtl import trace
-from models.students.student import architecture_name
-from models.tagger import Tagger
 from tests.brevitas_students import build_brevitas
 from tests.feed_forward_students import SPECS
 from tests.hls.cosim.traced import Traced
 from tests.hls.rtl.firmware import Firmware, firmware_of, graph_of
+
+pytestmark = pytest.mark.xdist_group("Brevitas")  # one firmware of a kind serves every test
 
 QKERAS_LIMIT = 2.0**18
 """Beyond it QKeras loses the last bits of what it saturates (docs/students.md); Brevitas does not."""
@@ -90,10 +90,7 @@ def test_what_a_masked_place_holds_changes_no_bit(student: BrevitasStudent, firm
 
 
 def test_its_onnx_file_gives_the_same_bits(student: BrevitasStudent, firmware: Firmware, tmp_path: Path) -> None:
-    spec, quantization = student.spec, {"front_end": "brevitas"}
-    network = student.to_keras()
-    tagger = Tagger(architecture_name(spec), spec, ("g", "q", "t"), None, network, "keras", quantization)
-    (tmp_path / "network.onnx").write_bytes(quantized_onnx(tagger))
+    (tmp_path / "network.onnx").write_bytes(quantized_onnx(student.to_keras(), HlsConfig()))
     jets = jets_of(firmware.circuit.shape)
     assert np.array_equal(run_onnx(tmp_path / "network.onnx", jets), student.predict(jets))
 

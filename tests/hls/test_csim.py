@@ -27,6 +27,8 @@ from models.tagger import Tagger
 from tests.hls.firmware import edited, write_project
 from tests.hls.students import build_student
 
+pytestmark = pytest.mark.xdist_group("csim")  # what one test compiles serves the others
+
 LOSSY_ACCUMULATOR = (r"ap_fixed<\d+,\d+> rnn_accum_t", "ap_fixed<14,4> rnn_accum_t")
 
 

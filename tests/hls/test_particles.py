@@ -26,6 +26,8 @@ from tests.hls.cosim.traced import Traced
 from tests.hls.rtl.firmware import Firmware, firmware_of, graph_of
 from tests.hls.students import quantized
 
+pytestmark = pytest.mark.xdist_group("particles")  # one firmware of a kind serves every test
+
 
 def long(*kinds: str) -> list[Any]:
     return [pytest.param(kind, marks=pytest.mark.long) for kind in kinds]

@@ -69,6 +69,7 @@ def test_every_part_is_there_with_its_licence(archive: Path) -> None:
     files = contents(archive)
     parts = {"hls/firmware/chain.cpp", "hls/build_prj.tcl", "hls/csim/testbench.cpp", "hls/vectors/golden.txt"}
     parts |= {"rtl/rtl/chain.v", "rtl/chain.xdc", "rtl/PORTS.md", "rtl/design.json"}
+    parts |= {f"testbench/{name}" for name in ("testbench.sv", "Makefile", "inputs.hex", "golden.hex")}
     parts |= {f"report/report.{kind}" for kind in ("json", "html")}
     parts |= {f"comparison/comparison.{kind}" for kind in ("json", "html")}
     parts |= {

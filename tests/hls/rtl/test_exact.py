@@ -11,17 +11,8 @@ import pytest
 
 from hls.rtl import trace
 from hls.rtl.circuit import Recurrence
-from tests.exact_students import build_exact, types_of
+from tests.exact_students import EVERY_OPTION, build_exact, types_of
 from tests.hls.rtl.firmware import Firmware, firmware_of
-
-EVERY_OPTION = [
-    ("gru", {"skip_padding": True}),
-    ("gru", {"reset_after": False, "go_backwards": True, "return_sequences": True}),
-    ("lstm", {"skip_padding": True, "go_backwards": True}),
-    ("lstm", {"return_sequences": True}),
-    ("gru", {"bidirectional": True, "skip_padding": True}),
-    ("lstm", {"bidirectional": True, "skip_padding": True}),
-]
 
 
 def broken(firmware: Firmware, role: str, shift: int) -> int:

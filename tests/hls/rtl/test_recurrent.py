@@ -14,6 +14,8 @@ from hls.rtl import trace
 from tests.hls.rtl.firmware import Firmware, firmware_of, graph_of
 from tests.hls.students import build_student
 
+pytestmark = pytest.mark.xdist_group("recurrent RTL")  # one firmware of a cell serves every test
+
 
 @pytest.fixture(scope="module", params=["gru", "lstm"])
 def firmware(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Firmware:
