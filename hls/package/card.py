@@ -9,6 +9,7 @@ from typing import Any
 from hls.csim.library import code_range
 from hls.csim.sources import only_tensor
 from hls.package.components import described
+from hls.package.features import feature_table
 from hls.package.templates import render
 from hls.project import Project, Tensor
 from hls.report import Report
@@ -26,6 +27,7 @@ def model_card(
     input_, output = only_tensor(project.inputs, "input", project), only_tensor(project.outputs, "output", project)
     scaling = None if tagger["scaling"] is None else PowerOfTwoScaling.from_dict(tagger["scaling"])
     low, high = code_range(output)
+    inputs = input_table(input_, scaling, SEQUENCES.get(tagger["config"].get("sequence"), ()))
     return render(
         "card/MODEL_CARD.md",
         report=report,
@@ -35,7 +37,8 @@ def model_card(
         input=input_,
         output=output,
         output_range=[code * 2.0**-output.fraction_bits for code in (low, high)],
-        inputs=input_table(input_, scaling, SEQUENCES.get(tagger["config"].get("sequence"), ())).markdown(),
+        inputs=inputs.markdown(),
+        features=feature_table(row[0] for row in inputs.rows),
         saturates="AP_SAT" in input_.precision,
         selection=dict(_leaves(report.jets["provenance"].get("config", {}))),
         physics=markdown_table(report),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hls.package.card import input_table
+from hls.package.features import MEANINGS, feature_table
 from hls.project import Tensor
-from jets.features import SIX_FEATURES, PowerOfTwoScaling
+from jets.features import SIX_FEATURES, SIXTEEN_FEATURES, PowerOfTwoScaling
 from jets.high_level import HIGH_LEVEL_FEATURES
 from jets.tracks import TRACK_FEATURES
 
@@ -34,6 +35,11 @@ def test_an_unsigned_input_begins_at_its_offset() -> None:
 def test_a_column_that_is_not_scaled_says_where_particles_are() -> None:
     rows = input_table(tensor(16, 7), SCALING).rows
     assert len(rows) == 7 and rows[-1] == ("1 for a particle, else 0", "0", "0", "-4", "3.875", "0.125")
+
+
+def test_every_feature_that_a_student_may_read_is_told() -> None:
+    names = {*SIX_FEATURES, *SIXTEEN_FEATURES, *TRACK_FEATURES, *HIGH_LEVEL_FEATURES}
+    assert {name for name, _ in feature_table([*names, "input 0"]).rows} == names == set(MEANINGS)
 
 
 def test_high_level_features_and_inputs_without_scaling_are_named() -> None:
