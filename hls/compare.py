@@ -21,7 +21,7 @@ from hls.paired import (
 )
 from jets.errors import DataError, LayoutError
 from jets.files import existing_file
-from jets.hdf5 import HDF5Writer
+from jets.hdf5 import HDF5Writer, open_hdf5
 from jets.metrics import Measure, accuracy, agreement, auc, background_rejection, discriminants, macro_auc
 
 LAYOUT = "tagware-scores-1"
@@ -125,17 +125,18 @@ class Scores:
             LayoutError: not a file of scores, or a damaged one.
             DataError: see the class.
         """
-        import h5py
-
         remedy = "evaluate the models again"
+        existing_file(path, "file of scores")
         try:
-            with h5py.File(existing_file(path, "file of scores"), "r") as file:
+            with open_hdf5(path, remedy) as file:
                 if file.attrs.get("layout") != LAYOUT:
                     raise LayoutError(f"is not laid out as {LAYOUT}", path, remedy)
                 outputs = {name: dataset[:] for name, dataset in file["outputs"].items()}
                 classes = tuple(json.loads(file.attrs["classes"]))
                 return cls(file["labels"][:], file["ids"][:], classes, outputs)
-        except (OSError, KeyError, ValueError, AttributeError) as error:
+        except DataError as error:
+            raise error.at(path) from None
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise LayoutError(f"cannot be read as scores ({error})", path, remedy) from None
 
     def decisions(self, model: str) -> NDArray[np.int16]:

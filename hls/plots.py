@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hls.compare import Scores
+from hls.spectra import draw_spectrum, shares
 from hls.svg import svg
 from hls.tables import model_name
 from jets.errors import LayoutError
@@ -37,6 +39,8 @@ STYLES: dict[str, dict[str, Any]] = {
 }
 EFFICIENCIES = np.linspace(0.02, 0.995, 196)
 CURVE_COLUMNS = ("epoch", "train_loss", "validation_loss")
+MARGIN, CHARACTER, LINE = 0.62, 0.06, 0.19
+"""Of an entry of a legend in inches: what is not text, one character, one line."""
 _STYLE: dict[str, Any] = {
     "font.size": 9.5,
     "axes.labelsize": 10,
@@ -100,6 +104,7 @@ def roc_plots(scores: Scores) -> dict[str, str]:
             _draw_roc(upper, lower, scores, index)
             upper.set_ylabel(f"Background efficiency $\\varepsilon_B$ ({against})")
             lower.set_xlabel(f"Signal efficiency $\\varepsilon_S$ ({literal(name)})")
+            name_above(figure, upper)
             plots[name] = svg(figure, f"roc-{index}")
     return plots
 
@@ -121,7 +126,6 @@ def _draw_roc(upper: Axes, lower: Axes, scores: Scores, index: int) -> None:
     present = np.concatenate(list(efficiencies.values()))
     upper.set_ylim(np.nanmin(present, initial=0.1) / 2, 1)
     upper.set_xlim(0, 1)
-    upper.legend(loc="upper left")
     lower.set_ylabel("Ratio to\nteacher", loc="center")
     lower.set_ylim(*_ratio_limits(efficiencies, reference))
     for axis in (upper, lower):
@@ -154,6 +158,7 @@ def score_plots(scores: Scores) -> dict[str, str]:
             _draw_scores(axis, scores, scores.labels == index, signal)
             axis.set_xlabel(f"$\\ln\\,p/(1-p)$, $p$ = probability of {literal(scores.classes[signal])}")
             axis.set_title(f"{literal(name)} jets", loc="left")
+            name_above(figure, axis)
             plots[name] = svg(figure, f"scores-{index}")
     return plots
 
@@ -166,13 +171,11 @@ def _draw_scores(axis: Axes, scores: Scores, chosen: NDArray[np.bool_], signal: 
     edges = np.arange(np.floor(low / width), np.ceil(high / width) + 1) * width
     for name, items in values.items():
         inside = np.clip(items[chosen], edges[0], np.nextafter(edges[-1], edges[0]))
-        fractions = np.histogram(inside, edges)[0] / chosen.sum()
-        axis.stairs(fractions, edges, label=model_name(name), **STYLES[name])
+        draw_spectrum(axis, shares(edges, np.histogram(inside, edges)[0]), model_name(name), STYLES[name])
     axis.set_ylim(bottom=0)
     axis.set_ylim(top=axis.get_ylim()[1] * 1.05)
     axis.set_xlim(edges[0], edges[-1])
     axis.set_ylabel(f"Fraction of jets / {width:g}")
-    axis.legend(loc="best")
 
 
 def training_plots(curves: Mapping[str, TrainingCurve]) -> dict[str, str]:
@@ -200,6 +203,22 @@ def literal(name: str) -> str:
     return name.replace("$", r"\$")
 
 
+def name_above(figure: Figure, axis: Axes) -> None:
+    """The legend of an axis above the figure, which grows by it: many or long names hide and squeeze nothing."""
+    handles, labels = axis.get_legend_handles_labels()
+    width = figure.get_figwidth()
+    labels = [_shortened(label, int((width - MARGIN) / CHARACTER)) for label in labels]
+    columns = int(width / (MARGIN + CHARACTER * max(map(len, labels), default=0)))
+    columns = min(max(columns, 1), max(len(labels), 1))
+    figure.set_figheight(figure.get_figheight() + LINE * -(-len(labels) // columns))
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns, fontsize=8.5)
+
+
+def _shortened(label: str, most: int) -> str:
+    """A label without its middle where it has more than `most` characters."""
+    return label if len(label) <= most else f"{label[: most // 2]}…{label[len(label) + 1 - (most + 1) // 2 :]}"
+
+
 def _drawn(scores: Scores) -> list[str]:
     return [name for name in STYLES if name in scores.outputs]
 
@@ -212,5 +231,7 @@ def canvas(width: float, height: float) -> Iterator[Figure]:
     from matplotlib.figure import Figure
 
     settings: Any = {**mplhep.style.CMS, **_STYLE}
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        # The font has no Chinese; such a name is boxes in a plot and whole on the page.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         yield Figure(figsize=(width, height), layout="constrained")

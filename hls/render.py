@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,11 +99,16 @@ def page_environment() -> Any:
 
 
 def _symbols(text: str) -> Any:
-    """A text whose ε_B and ε_S are set as symbols."""
+    """A text whose ε_B and ε_S are set as symbols, and whose values stay on a line with their errors."""
     import markupsafe
 
-    escaped = markupsafe.escape(text)
-    return markupsafe.Markup(str(escaped).replace("ε_B", "<i>ε</i><sub>B</sub>").replace("ε_S", "<i>ε</i><sub>S</sub>"))
+    escaped = markupsafe.escape(re.sub(r" ([±=]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text))
+    return markupsafe.Markup(
+        str(escaped)
+        .replace("1/ε_B", "1/\N{WORD JOINER}ε_B")
+        .replace("ε_B", "<i>ε</i><sub>B</sub>")
+        .replace("ε_S", "<i>ε</i><sub>S</sub>")
+    )
 
 
 def _measured(measure: Mapping[str, Any]) -> str:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hls.plots import canvas
 from hls.render import data_link, page_environment
 from hls.sheets import csv_text
+from hls.spectra import draw_spectrum, shares
 from hls.svg import svg
 from jets.files import replacing
 from jets.metrics import Measure
@@ -100,7 +99,7 @@ def _drawn(name: str, histogram: Histogram, label: str) -> str:
     with canvas(4.4, 2.9) as figure:
         axis = figure.subplots()
         for counted, counts in histogram.counts.items():
-            axis.stairs(np.asarray(counts) / max(sum(counts), 1), histogram.edges, label=counted, **LINES[counted])
+            draw_spectrum(axis, shares(histogram.edges, counts), counted, LINES[counted])
         axis.set(xlabel=label, ylabel="Share in a bin", xlim=(histogram.low, histogram.high))
         axis.set_ylim(0, 1.3 * axis.get_ylim()[1])
         axis.legend(loc="upper right", ncols=2)

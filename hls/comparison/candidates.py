@@ -59,7 +59,7 @@ class Candidate:
         return Tagger.load(self.tagger)
 
     def hardware(self) -> list[Mapping[str, Any]]:
-        """Its rows of the report that are nearest to silicon; none without a report.
+        """Its rows of the report that are nearest to silicon, of the project's own part; none without a report.
 
         Raises:
             InputError, LayoutError: see `Report.load`.
@@ -67,7 +67,7 @@ class Candidate:
         if self.report is None or self.design is None:
             return []
         rows = Report.load(self.report).hardware_of(self.design)
-        return [row for row in rows if row["kind"] == rows[0]["kind"]]
+        return [row for row in rows if all(row.get(key) == rows[0].get(key) for key in ("kind", "part"))]
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from hls.report import installed_versions
 from jets.dataset import JetsFile
 from jets.files import OWNER_MARK, claim_folder, replacing
 
-PACKAGES = ("tagware", "numpy", "scipy", "torch", "keras", "hls4ml", "matplotlib", "mplhep")
+PACKAGES = ("tagware", "numpy", "scipy", "torch", "keras", "hls4ml", "matplotlib", "mplhep", "hist")
 
 
 def compare(candidates: Sequence[Candidate], jets: Path, config: CompareConfig, out: Path) -> Comparison:

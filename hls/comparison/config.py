@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from jets.config import check_at_least
 from jets.errors import ConfigError
+
+MOST_BINS = 1000
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         for key, limit in self.limits().items():
-            if limit < 0:
-                raise ConfigError(f"{key} must not be negative, not {limit:g}", None, "leave it out to set no limit")
+            if not 0 <= limit < math.inf:
+                what = f"{key} must not be negative or infinite, not {limit:g}"
+                raise ConfigError(what, None, "leave it out to set no limit")
 
     def limits(self) -> dict[str, float]:
         """The limits that are set, by resource."""
@@ -89,7 +93,9 @@ class CompareConfig:
             raise ConfigError(
                 f"working_point {self.working_point} is none of signal_efficiencies", None, f"use one of {known}"
             )
-        if not 0 < self.rate_budget_khz <= self.jet_rate_khz:
+        if not 0 < self.rate_budget_khz <= self.jet_rate_khz < math.inf:
             what = f"rate_budget_khz {self.rate_budget_khz:g} is not within the jet rate of {self.jet_rate_khz:g} kHz"
-            raise ConfigError(what, None, "both are positive, and the budget is the smaller one")
+            raise ConfigError(what, None, "both are positive numbers, and the budget is the smaller one")
         check_at_least(self, n_bins=1, n_replicas=2, seed=0)
+        if self.n_bins > MOST_BINS:
+            raise ConfigError(f"n_bins must be at most {MOST_BINS}, not {self.n_bins}", None, "8 can be read in a plot")

@@ -16,13 +16,12 @@ from hls.comparison.drawing import (
     draw_bin_lines,
     draw_points,
     efficiency_axis,
-    headroom,
     look,
     marker,
     plain_column,
 )
 from hls.comparison.tables import is_nominal, variation_name
-from hls.plots import literal
+from hls.plots import literal, name_above
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,10 +55,10 @@ def _turn_on(comparison: Comparison, signal: str, figure: Figure) -> None:
         rows = comparison.rows("bins", tagger=tagger, signal=signal, cut="rate", variable="pt_gev")
         draw_points(axis, comparison, tagger, rows, "signal_efficiency")
     draw_bin_lines(axis, rows)
-    efficiency_axis(axis, 1.25)
+    efficiency_axis(axis)
     axis.set_xlabel(AXES["pt_gev"])
     axis.set_ylabel(f"$\\varepsilon_S$ ({literal(signal)}) at {comparison.config['rate_budget_khz']:g} kHz")
-    axis.legend(loc="upper left", ncols=2)
+    name_above(figure, axis)
 
 
 def _bins(comparison: Comparison, signal: str, variable: str, figure: Figure) -> None:
@@ -71,9 +70,9 @@ def _bins(comparison: Comparison, signal: str, variable: str, figure: Figure) ->
     for axis in (upper, lower):
         draw_bin_lines(axis, rows)
     upper.axhline(comparison.config["working_point"], color="0.6", linewidth=0.8, linestyle=(0, (2, 2)))
-    efficiency_axis(upper, 1.35)
+    efficiency_axis(upper)
     upper.set_ylabel("$\\varepsilon_S$")
-    upper.legend(loc="upper left", ncols=2)
+    name_above(figure, upper)
     lower.set_yscale("log")
     lower.set_ylabel("$1/\\varepsilon_B$")
     lower.set_xlabel(AXES[variable])
@@ -93,7 +92,7 @@ def _agreement(comparison: Comparison, signal: str, figure: Figure) -> None:
         axis.set_xlabel(AXES[variable])
     panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("Fraction of decisions that differ")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    name_above(figure, panels[0])
 
 
 def _rejection_shifts(comparison: Comparison, rows: Sequence[Row], figure: Figure) -> None:
@@ -115,7 +114,7 @@ def _rejection_shifts(comparison: Comparison, rows: Sequence[Row], figure: Figur
     axis.tick_params(axis="y", which="minor", left=False, right=False)
     axis.set_ylim(len(kinds) - 0.4, -0.6)
     axis.set_xlabel("Shift of $1/\\varepsilon_B$ (%)")
-    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    name_above(figure, axis)
 
 
 def _bit_flips(comparison: Comparison, signal: str, figure: Figure) -> None:
@@ -130,7 +129,6 @@ def _bit_flips(comparison: Comparison, signal: str, figure: Figure) -> None:
                 bits, values, errors, marker=marker(comparison, tagger), markersize=4, label=literal(tagger), **style
             )
     axis.set_ylim(bottom=0)
-    headroom(axis, 0.15)
     axis.set_xlabel("Flipped bit of an input (0: lowest)")
     axis.set_ylabel("Fraction of decisions changed")
-    axis.legend(loc="upper left")
+    name_above(figure, axis)

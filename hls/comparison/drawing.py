@@ -117,18 +117,7 @@ def band(axis: Axes, curve: tuple[Floats, Floats, Floats], color: str) -> None:
     axis.fill_between(x, low, y + error, color=color, alpha=0.13, linewidth=0)
 
 
-def efficiency_axis(axis: Axes, top: float) -> None:
-    """From 0 to 1, and room for a legend above, up to `top`, where no efficiency can be."""
-    axis.set_ylim(0, top)
-    axis.set_yticks(np.linspace(0, 1, 6))
-    axis.set_yticks(np.linspace(0, 1, 21), minor=True)
+def efficiency_axis(axis: Axes) -> None:
+    """From 0 to 1."""
+    axis.set_ylim(0, 1.05)
     axis.axhline(1, color="0.6", linewidth=0.6, zorder=0)
-
-
-def headroom(axis: Axes, share: float = 0.2) -> None:
-    """Room for a legend above what is drawn, on either kind of axis."""
-    low, high = axis.get_ylim()
-    if axis.get_yscale() == "log":
-        axis.set_ylim(low, high * (high / low) ** share)
-    else:
-        axis.set_ylim(low, high + share * (high - low))

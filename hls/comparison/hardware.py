@@ -8,6 +8,7 @@ from typing import Any
 from hls.comparison.candidates import Candidate
 from hls.comparison.config import Budget
 from hls.comparison.performance import Merit, Row, Tables
+from hls.report import HARDWARE_KINDS
 
 RESOURCES = ("lut", "dsp", "latency_ns")
 COPIED = ("tool", "kind", "part", "clock_ns", "initiation_interval", "lut", "ff", "dsp", "bram", "latency_ns", "note")
@@ -90,7 +91,9 @@ def _ranking(rows: Sequence[Row], merit: Merit, budget: Budget) -> list[Row]:
 
 
 def _order(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The budget, then rejection; of equal rejection, numbers nearer to silicon, then fewer resources."""
     if entry["within"]:
+        nearness = HARDWARE_KINDS.index(entry["kind"])
         uses = [entry[key] if entry[key] is not None else float("inf") for key in RESOURCES]
-        return (0, -entry["rejection"]["value"], *uses)
+        return (0, -entry["rejection"]["value"], -nearness, *uses)
     return (1, len(entry["unknown"]), entry["use_of_limit"] or 0.0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hls.comparison.comparison import Comparison
 from hls.comparison.drawing import Plot, look, marker
-from hls.plots import literal
+from hls.plots import literal, name_above
 from hls.tables import KIND_NAMES
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def hardware_plots(comparison: Comparison) -> Iterator[Plot]:
 
 
 def _pareto(comparison: Comparison, resource: str, figure: Figure) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axis = figure.subplots()
     rows = [row for row in comparison.tables["hardware"] if row[resource] is not None]
     front = sorted((row for row in rows if resource in row["unbeaten_in"]), key=lambda row: float(row[resource]))
@@ -42,11 +44,12 @@ def _pareto(comparison: Comparison, resource: str, figure: Figure) -> None:
         axis.axvline(limit, color="0.3", linewidth=1.0, linestyle=(0, (2, 2)), label="budget")
     largest = max([*(row[resource] for row in rows), limit or 0, 1])
     axis.set_xlim(-0.04 * largest, 1.12 * largest)
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axis.set_xlabel(AXES[resource])
     axis.set_ylabel(f"$1/\\varepsilon_B$ at $\\varepsilon_S$ = {comparison.config['working_point']:g}")
     low, high = axis.get_ylim()
-    axis.set_ylim(min(low, 0.0) if low < 0.3 * high else low, high + 0.3 * (high - low))
-    axis.legend(loc="upper left", fontsize=7.5)
+    axis.set_ylim(min(low, 0.0) if low < 0.3 * high else low, high)
+    name_above(figure, axis)
 
 
 def _draw_design(axis: Axes, comparison: Comparison, row: Mapping[str, Any], resource: str, first: bool) -> None:

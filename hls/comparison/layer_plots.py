@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hls.comparison.comparison import Comparison
-from hls.comparison.drawing import LOOKS, Plot, Row, headroom, plain_column
-from hls.plots import literal
+from hls.comparison.drawing import LOOKS, Plot, Row, plain_column
+from hls.plots import literal, name_above
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,5 +38,5 @@ def _layers(tagger: str, rows: list[Row], figure: Figure) -> None:
     axis.set_xticks(range(len(rows)), [literal(row["layer"]) for row in rows], rotation=45, ha="right")
     axis.tick_params(axis="x", which="minor", bottom=False, top=False)
     axis.set_ylabel("|difference| / spread of the layer")
-    headroom(axis, 0.25)
-    axis.legend(title=literal(tagger), loc="upper left", ncols=2, fontsize=8)
+    axis.set_title(literal(tagger), loc="left", fontsize=9.5)
+    name_above(figure, axis)

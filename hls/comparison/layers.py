@@ -84,4 +84,5 @@ def _outputs(network: Any, names: Sequence[str], inputs: Mapping[str, NDArray[An
 
     part = keras.Model(network.inputs, [network.get_layer(name).output for name in names])
     (values,) = inputs.values()
-    return [np.asarray(found, np.float64).reshape(len(values), -1) for found in part.predict_on_batch(values)]
+    found = (keras.ops.convert_to_numpy(output) for output in part([values], training=False))
+    return [output.astype(np.float64).reshape(len(values), -1) for output in found]

@@ -11,7 +11,7 @@ import numpy as np
 from hls.comparison.candidates import Scored
 from hls.comparison.config import CompareConfig
 from hls.comparison.cuts import Curve, score_cells, score_edges
-from hls.comparison.replicas import Cells, Floats, effective_number, inverse, number, rejection
+from hls.comparison.replicas import Cells, Floats, effective_number, efficiency, inverse, number, rejection
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -72,11 +72,12 @@ class Performance:
 
     def tables(self, sums: Mapping[Any, Floats]) -> Tables:
         """The tables from the replicas of the histograms."""
+        n_jets = effective_number(self.scored.weights)
         tables: Tables = {name: [] for name in ("accuracy", "auc", "rejection", "rate_budget", "rate", "roc")}
         right = {tagger: _share(sums["accuracy", tagger]) for tagger in self.scored.taggers}
         for tagger in self.scored.taggers:
             first = None if tagger == self.scored.taggers[0] else right[self.scored.taggers[0]]
-            tables["accuracy"].append({"tagger": tagger, "accuracy": number(right[tagger], first)})
+            tables["accuracy"].append({"tagger": tagger, "accuracy": efficiency(right[tagger], n_jets, first)})
         for signal in self.scored.signals:
             for place, (name, classes) in enumerate(self.scored.backgrounds(signal).items()):
                 curves = {tagger: self._curve(sums, tagger, signal, classes) for tagger in self.scored.taggers}
@@ -88,7 +89,7 @@ class Performance:
                     tables["rejection"] += measured.rejections(classes)
                     tables["roc"] += measured.roc()
                     if place == 0:
-                        tables["rate_budget"].append(measured.rate_budget())
+                        tables["rate_budget"].append(measured.rate_budget(classes))
                         tables["rate"] += measured.rates()
         return tables
 
@@ -133,16 +134,19 @@ class _Measured:
             first = None if self.first is None else self.first.background_at(float(point))
             yield {**self.key, "signal_efficiency": float(point), "background_efficiency": number(passing, first)}
 
-    def rate_budget(self) -> Row:
-        """The signal efficiency that the rate budget leaves."""
+    def rate_budget(self, background: tuple[int, ...]) -> Row:
+        """The signal efficiency that the rate budget leaves; not known where that is less than one jet."""
+        labels, weights = self.scored.scores.labels, self.scored.weights
         share = self.config.rate_budget_khz / self.config.jet_rate_khz
+        is_known = share * effective_number(weights[np.isin(labels, background)]) >= 1
         first = None if self.first is None else self.first.signal_at(share)
-        efficiency = number(self.curve.signal_at(share), first)
+        n_signal = effective_number(weights[labels == self.scored.scores.classes.index(self.key["signal"])])
+        passing = efficiency(self.curve.signal_at(share), n_signal, first)
         return {
             "tagger": self.key["tagger"],
             "signal": self.key["signal"],
             "rate_khz": self.config.rate_budget_khz,
-            "signal_efficiency": efficiency,
+            "signal_efficiency": passing if is_known else {"value": None, "error": None, "difference": None},
         }
 
     def rates(self) -> Iterator[Row]:

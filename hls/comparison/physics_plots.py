@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial, reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hls.comparison.comparison import Comparison
-from hls.comparison.drawing import Floats, Plot, band, column, headroom, look, marker, plain_column
+from hls.comparison.drawing import Floats, Plot, Row, band, column, look, marker, plain_column
 from hls.comparison.tables import whole_background
-from hls.plots import literal
+from hls.plots import literal, name_above
+from hls.spectra import draw_spectrum, fill_spectrum, spectrum
 
 if TYPE_CHECKING:
+    from hist import Hist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -67,7 +70,7 @@ def _roc(comparison: Comparison, signal: str, figure: Figure) -> None:
         for point in comparison.config["signal_efficiencies"]:
             axis.axvline(point, color="0.8", linewidth=0.7, zorder=0)
     upper.set(xlim=(0, 1), ylabel=f"Background efficiency $\\varepsilon_B$ ({literal(background)})")
-    upper.legend(loc="upper left")
+    name_above(figure, upper)
     lower.set_xlabel(f"Signal efficiency $\\varepsilon_S$ ({literal(signal)})")
     lower.set_ylabel("Ratio to\nthe first", loc="center")
     lower.set_ylim(*_limits(np.concatenate(ratios)))
@@ -100,8 +103,7 @@ def _rate_threshold(comparison: Comparison, signal: str, figure: Figure) -> None
     _budget_line(axis.axhline, comparison)
     axis.set_xlabel(f"Threshold on $\\ln\\,p/(1-p)$ of {literal(signal)}")
     axis.set_ylabel("Rate (kHz)")
-    axis.legend(loc="upper right")
-    headroom(axis, 0.12)
+    name_above(figure, axis)
 
 
 def _rate(comparison: Comparison, signal: str, figure: Figure) -> None:
@@ -115,7 +117,7 @@ def _rate(comparison: Comparison, signal: str, figure: Figure) -> None:
     axis.set_ylim(0, 1.05)
     axis.set_xlabel(f"Rate (kHz) of {comparison.config['jet_rate_khz']:g} kHz of jets")
     axis.set_ylabel(f"Signal efficiency $\\varepsilon_S$ ({literal(signal)})")
-    axis.legend(loc="upper left")
+    name_above(figure, axis)
 
 
 def _curve(axis: Axes, comparison: Comparison, tagger: str, curve: tuple[Floats, Floats, Floats]) -> None:
@@ -142,7 +144,7 @@ def _reliability(comparison: Comparison, signal: str, figure: Figure) -> None:
     axis.set(xlim=(0, 1), ylim=(0, 1.02))
     axis.set_xlabel(f"Mean probability of {literal(signal)}")
     axis.set_ylabel("True fraction")
-    axis.legend(loc="upper left")
+    name_above(figure, axis)
 
 
 def _scores(comparison: Comparison, signal: str, figure: Figure) -> None:
@@ -151,34 +153,40 @@ def _scores(comparison: Comparison, signal: str, figure: Figure) -> None:
     chosen = comparison.config["background"] or [name for name in classes if name != signal]
     rest = f"Background: {literal(whole_background(comparison, signal))}"
     for axis, names, title in ((left, [signal], f"Signal: {literal(signal)}"), (right, chosen, rest)):
-        weights = np.array([classes[name]["weight"] for name in names])
+        weights = {name: classes[name]["weight"] for name in names}
         for tagger in comparison.names:
-            rows = [comparison.rows("distributions", tagger=tagger, signal=signal, **{"class": name}) for name in names]
-            values = np.average([column(items, "fraction")[0] for items in rows], axis=0, weights=weights)
-            edges = [*plain_column(rows[0], "low"), rows[0][-1]["high"]]
-            axis.stairs(values, edges, label=literal(tagger), **look(comparison, tagger))
+            scores = _score_spectrum(comparison, tagger, signal, weights)
+            draw_spectrum(axis, scores, literal(tagger), look(comparison, tagger))
         axis.set_title(title, loc="left")
         axis.set_ylim(bottom=0)
         axis.set_xlabel("$\\ln\\,p/(1-p)$")
         axis.set_ylabel("Fraction of jets")
-        headroom(axis, 0.06)
-    left.legend(loc="upper left")
+    name_above(figure, left)
+
+
+def _score_spectrum(comparison: Comparison, tagger: str, signal: str, weights: Mapping[str, float]) -> Hist[Any]:
+    """The scores of several classes' jets together, by the weight of each class."""
+    parts = []
+    for name, weight in weights.items():
+        rows = comparison.rows("distributions", tagger=tagger, signal=signal, **{"class": name})
+        parts.append(spectrum(_edges(rows), *column(rows, "fraction")) * (weight / sum(weights.values())))
+    return reduce(add, parts)
 
 
 def _mass(comparison: Comparison, signal: str, figure: Figure) -> None:
     axis = figure.subplots()
     for tagger in comparison.names:
         rows = comparison.rows("mass", tagger=tagger, signal=signal)
-        edges = [*plain_column(rows, "low"), rows[-1]["high"]]
         if tagger == comparison.names[0]:
-            before = column(rows, "all")[0]
-            axis.stairs(before, edges, color="0.88", fill=True, label="before the cut")
-        values, errors = column(rows, "passing")
-        style = look(comparison, tagger)
-        axis.stairs(values, edges, label=literal(tagger), **style)
-        centres = (np.array(edges[1:]) + np.array(edges[:-1])) / 2
-        axis.errorbar(centres, values, errors, linestyle="", color=style["color"], elinewidth=0.7, alpha=0.6)
+            fill_spectrum(axis, spectrum(_edges(rows), *column(rows, "all")), "before the cut", "0.88")
+        passing = spectrum(_edges(rows), *column(rows, "passing"))
+        draw_spectrum(axis, passing, literal(tagger), look(comparison, tagger))
     axis.set_ylim(bottom=0)
     axis.set_xlabel("Jet mass (GeV)")
     axis.set_ylabel("Fraction of background jets")
-    axis.legend(loc="upper right")
+    name_above(figure, axis)
+
+
+def _edges(rows: Sequence[Row]) -> list[float]:
+    """Of the bins of rows in order."""
+    return [*(row["low"] for row in rows), rows[-1]["high"]]

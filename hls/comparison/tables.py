@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hls.comparison.comparison import Comparison
@@ -36,17 +36,26 @@ def _both(number: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def summary_table(comparison: Comparison) -> Table:
-    """One row a tagger: accuracy, rejection at the working point, and its cost as it keeps the budget best."""
-    physics = ("Tagger", "Accuracy", f"1/ε_B at {comparison.config['working_point']:g}", "Difference")
+    """One row a tagger: accuracy, rejection, efficiency at the rate budget, and its cost as it keeps the budget best.
+
+    The efficiency is there where one class alone is the signal.
+    """
+    at_rate = (f"ε_S at {comparison.config['rate_budget_khz']:g} kHz",) if _has_one_signal(comparison) else ()
+    physics = ("Tagger", "Accuracy", f"1/ε_B at {comparison.config['working_point']:g}", "Difference", *at_rate)
     header = (*physics, "Latency (ns)", "LUT", "DSP", "Kind") if comparison.tables["hardware"] else physics
     rows = []
     for name in comparison.names:
         accuracy = measured(comparison.rows("accuracy", tagger=name)[0]["accuracy"])
         rejection = _both(comparison.rows("merit", tagger=name)[0]["rejection"])
+        passing = [measured(row["signal_efficiency"]) for row in comparison.rows("rate_budget", tagger=name)]
         built = comparison.rows("budget", tagger=name)
         cost = (*_resources(built[0]), KIND_NAMES[built[0]["kind"]]) if built else ("", "", "", "")
-        rows.append((name, accuracy, *rejection, *cost)[: len(header)])
+        rows.append((name, accuracy, *rejection, *passing[: len(at_rate)], *cost)[: len(header)])
     return Table(header, tuple(rows))
+
+
+def _has_one_signal(comparison: Comparison) -> bool:
+    return len({row["signal"] for row in comparison.tables["rate_budget"]}) == 1
 
 
 def _resources(row: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -187,20 +196,51 @@ def budget_table(comparison: Comparison) -> Table:
 
 
 def verdict(comparison: Comparison) -> str:
-    """Who wins under the budget, or how far the nearest is from it; by what kind of numbers."""
+    """Who wins under the budget at what cost and loss, or how far the nearest is from it; by what kind of numbers."""
     ranking = comparison.tables["budget"]
     limits = _limits_text(comparison.config["budget"])
     if not ranking:
         return "No tagger has hardware numbers, so there is no winner."
     best = ranking[0]
-    name, rejection = f"{best['tagger']} ({KIND_NAMES[best['kind']]})", f"1/ε_B = {measured(best['rejection'])}"
+    name, physics = f"{best['tagger']} ({KIND_NAMES[best['kind']]})", _physics_text(comparison, best["tagger"])
     if best["within"]:
         under = f"within {limits}" if limits else "with no budget set"
-        return f"The winner {under} is {name}: {rejection}."
+        costs = ", ".join(_amount(key, best[key]) for key in RESOURCE_NAMES if best[key] is not None)
+        return f"The winner {under} is {name}: {costs}; {physics}.{_once_built(ranking)}"
     if best["use_of_limit"] is None or best["unknown"]:
         return f"Nothing is known to keep {limits}; the nearest is {name}, with unknown numbers."
     use = _amount(best["tightest"], best[best["tightest"]])
-    return f"Nothing keeps {limits}; the nearest is {name} with {use}: {rejection}."
+    return f"Nothing keeps {limits}; the nearest is {name} with {use}: {physics}."
+
+
+def _once_built(ranking: Sequence[Mapping[str, Any]]) -> str:
+    """Where the best number is an estimate: what a firmware of the same physics takes once it is built, if too much."""
+    best, *others = ranking
+    for row in others if best["kind"] == "estimate" else ():
+        if (
+            row["rejection"] == best["rejection"]
+            and row["kind"] != "estimate"
+            and row["tightest"]
+            and not row["within"]
+        ):
+            use = _amount(row["tightest"], row[row["tightest"]])
+            return f" Not so once built: {row['tagger']}, of the same physics, takes {use} ({KIND_NAMES[row['kind']]})."
+    return ""
+
+
+def _physics_text(comparison: Comparison, tagger: str) -> str:
+    """Rejection, and with one signal class the efficiency at the rate budget, each with what it is off the first."""
+    (merit,) = comparison.rows("merit", tagger=tagger)
+    texts = [f"1/ε_B = {measured(merit['rejection'])}{_off(comparison, merit['rejection'])}"]
+    if _has_one_signal(comparison):
+        (row,) = comparison.rows("rate_budget", tagger=tagger)
+        number = row["signal_efficiency"]
+        texts.append(f"ε_S = {measured(number)}{_off(comparison, number)} at {row['rate_khz']:g} kHz")
+    return "; ".join(texts)
+
+
+def _off(comparison: Comparison, number: Mapping[str, Any]) -> str:
+    return "" if number["difference"] is None else f" ({difference(number)} to {comparison.names[0]})"
 
 
 def _limits_text(budget: Mapping[str, Any]) -> str:

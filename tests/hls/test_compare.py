@@ -169,7 +169,7 @@ def test_files_that_are_not_scores_are_refused_by_name(top_scores: Scores, tmp_p
     with pytest.raises(InputError, match=r"none\.h5: no such file of scores"):
         Scores.load(tmp_path / "none.h5")
     (tmp_path / "text.h5").write_text("not HDF5")
-    with pytest.raises(LayoutError, match=r"text\.h5: cannot be read as scores"):
+    with pytest.raises(LayoutError, match=r"text\.h5: is not an HDF5 file or is damaged"):
         Scores.load(tmp_path / "text.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file.create_dataset("labels", data=[0, 1])
@@ -177,12 +177,17 @@ def test_files_that_are_not_scores_are_refused_by_name(top_scores: Scores, tmp_p
         Scores.load(tmp_path / "other.h5")
     whole = top_scores.save(tmp_path / "cut.h5").read_bytes()
     (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(LayoutError, match=r"cut\.h5: cannot be read as scores"):
+    with pytest.raises(LayoutError, match=r"cut\.h5: is not an HDF5 file or is damaged"):
         Scores.load(tmp_path / "cut.h5")
     with h5py.File(top_scores.save(tmp_path / "less.h5"), "r+") as file:
         del file["labels"]
-    with pytest.raises(LayoutError, match=r"less\.h5: cannot be read as scores"):
+    with pytest.raises(LayoutError, match=r"less\.h5: is damaged"):
         Scores.load(tmp_path / "less.h5")
+    with h5py.File(top_scores.save(tmp_path / "few.h5"), "r+") as file:
+        del file["ids"]
+        file["ids"] = np.arange(3, dtype=np.uint64)
+    with pytest.raises(DataError, match=r"few\.h5: 3 ids for \d+ labels"):
+        Scores.load(tmp_path / "few.h5")
 
 
 def _scores(labels: Any, outputs: Any, n_ids: int | None = None) -> Scores:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from hls.compare import Scores
 from hls.comparison import Candidate, CompareConfig, RobustnessConfig
 from hls.comparison.candidates import VARIABLES, Scored
-from jets.dataset import Jets, JetsWriter, split_of
+from jets.dataset import Jets, JetsWriter
+from jets.splits import split_of
 from tests.synthetic import synthetic_jets
 
 QUICK = CompareConfig(n_bins=3, n_replicas=40, robustness=RobustnessConfig(n_jets=0))

@@ -18,6 +18,8 @@ from urllib.parse import unquote
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hls.compare import Scores
 from hls.comparison import Budget, Candidate, CompareConfig, Comparison, compare, render_comparison
@@ -25,12 +27,16 @@ from hls.comparison.drawing import look, marker
 from hls.comparison.tables import summary_table, verdict
 from hls.report import Report
 from hls.sheets import csv_text
+from hls.tables import measured
 from jets.config import fill
 from jets.dataset import Jets, JetsWriter
 from jets.errors import ConfigError, DataError, InputError, LayoutError, StorageError
+from tests.fuzzing import FUZZ, STRANGE, changed, places
 from tests.hls.comparison.conftest import QUICK
 from tests.hls.conftest import sections_of
 from tests.synthetic import synthetic_jets
+
+pytestmark = pytest.mark.xdist_group("comparison")  # one comparison serves every test
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +82,15 @@ def test_the_same_comparison_gives_the_same_numbers(
 
 def test_the_winner_is_named(made: Path) -> None:
     comparison = Comparison.load(made)
-    assert verdict(comparison).startswith("The winner within 60,000 LUT is <csim> (estimate): 1/ε_B = ")
-    assert summary_table(comparison).rows[1][-4:] == ("1,655", "50,012", "60", "estimate")
+    (merit,), (rate,) = comparison.rows("merit", tagger="<csim>"), comparison.rows("rate_budget", tagger="<csim>")
+    rejection, loss = measured(merit["rejection"]), measured(merit["rejection"]["difference"])
+    passing, off = measured(rate["signal_efficiency"]), measured(rate["signal_efficiency"]["difference"])
+    first = comparison.names[0]
+    assert verdict(comparison) == (
+        "The winner within 60,000 LUT is <csim> (estimate): 50,012 LUT, 60 DSP, 1,655 ns of latency; "
+        f"1/ε_B = {rejection} ({loss} to {first}); ε_S = {passing} ({off} to {first}) at 10 kHz."
+    )
+    assert summary_table(comparison).rows[1][-5:] == (passing, "1,655", "50,012", "60", "estimate")
 
 
 @pytest.mark.parametrize(
@@ -102,6 +115,16 @@ def test_a_budget_that_nothing_keeps_is_said_with_the_nearest(made: Path, budget
     changed = {**comparison.to_json(), "tables": tables, "config": {**comparison.config, "budget": vars(budget)}}
     changed.pop("layout")
     assert verdict(Comparison.build(**changed)).startswith(text)
+
+
+def test_an_estimate_that_wins_is_not_left_alone_with_what_is_too_large_once_built(made: Path) -> None:
+    comparison = Comparison.load(made)
+    (won,) = comparison.tables["budget"]
+    built = {**won, "tagger": "built", "kind": "synthesis", "within": False, "tightest": "lut", "lut": 70_000}
+    for other, said in ((built, True), ({**built, "within": True}, False), ({**built, "kind": "estimate"}, False)):
+        tables = {**comparison.tables, "budget": [won, other]}
+        words = "Not so once built: built, of the same physics, takes 70,000 LUT (synthesis)."
+        assert verdict(dataclasses.replace(comparison, tables=tables)).endswith(words) == said
 
 
 def test_every_table_is_a_csv_with_the_numbers_of_the_json_also_in_the_page(made: Path) -> None:
@@ -152,6 +175,21 @@ def test_the_page_needs_nothing_else_and_escapes_names(made: Path) -> None:
         assert html.escape(cell) in page
 
 
+@FUZZ
+@given(data=st.data())
+def test_a_comparison_with_anything_anywhere_is_read_or_refused(
+    made: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    content = json.loads((made / "comparison.json").read_text())
+    place = data.draw(st.sampled_from(places(content)))
+    path = tmp_path / "comparison.json"
+    path.write_text(json.dumps(changed(content, place, data.draw(STRANGE)), default=str))
+    try:
+        Comparison.load(tmp_path)
+    except LayoutError as error:
+        assert str(path) in str(error)
+
+
 def test_a_saved_comparison_is_rendered_again_as_it_was(made: Path, tmp_path: Path) -> None:
     again = shutil.copytree(made, tmp_path / "again")
     (again / "comparison.html").unlink()
@@ -173,6 +211,7 @@ def test_a_browser_opens_the_page_without_complaint_and_draws_the_plots(made: Pa
     options = [
         "--headless",
         "--no-sandbox",
+        "--disable-dev-shm-usage",
         "--disable-gpu",
         "--enable-logging=stderr",
         f"--user-data-dir={tmp_path}/user",
@@ -276,11 +315,14 @@ def test_a_folder_of_others_is_left_alone(candidates: list[Candidate], jets_file
         ({"jet_rate": 40_000}, "unknown key 'jet_rate'; did you mean 'jet_rate_khz'"),
         ({"budget": {"luts": 1}}, "budget: unknown key 'luts'"),
         ({"budget": {"lut": -1}}, "lut must not be negative"),
+        ({"budget": {"latency_ns": float("nan")}}, "latency_ns must not be negative or infinite, not nan"),
+        ({"jet_rate_khz": float("inf")}, "not within the jet rate of inf kHz"),
         ({"signal_efficiencies": [0.5, 1.0]}, "1.0 is not within"),
         ({"working_point": 0.4}, "0.4 is none of signal_efficiencies; use one of 0.3, 0.5, 0.8"),
         ({"rate_budget_khz": 2000.0}, "not within the jet rate"),
         ({"n_replicas": 1}, "n_replicas must be at least 2"),
         ({"n_bins": 0}, "n_bins must be at least 1"),
+        ({"n_bins": 10**5}, "n_bins must be at most 1000"),
         ({"robustness": {"drop": [1.0]}}, "drop must be within"),
         ({"robustness": {"smear_pt": [0.0]}}, "smearing must be positive"),
         ({"robustness": {"n_jets": -1}}, "n_jets must not be negative"),

@@ -49,6 +49,17 @@ def test_without_a_budget_the_best_tagger_wins_by_its_smallest_design(three: lis
     assert [row["tagger"] for row in ranking] == ["a", "c", "b"] and ranking[0]["lut"] == 7000
 
 
+def test_of_equal_taggers_the_one_with_numbers_nearer_to_silicon_wins(
+    top_sections: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = {"csim": [{"lut": 7000}], "rtl": [{"lut": 9000, "kind": "synthesis"}]}
+    merit = Merit({name: MERIT.passing["a"] for name in rows}, 1000)
+    ranking = hardware(candidates(top_sections, tmp_path, rows), merit, Budget(lut=9000))["budget"]
+    assert [(row["tagger"], row["kind"]) for row in ranking] == [("rtl", "synthesis"), ("csim", "estimate")]
+    cheaper = hardware(candidates(top_sections, tmp_path, rows), merit, Budget(lut=8000))["budget"]
+    assert [row["tagger"] for row in cheaper] == ["csim", "rtl"]
+
+
 def test_a_budget_that_nothing_keeps_shows_the_nearest_first(three: list[Candidate]) -> None:
     ranking = hardware(three, MERIT, Budget(latency_ns=50.0))["budget"]
     assert [row["tagger"] for row in ranking] == ["b", "c", "a"] and not any(row["within"] for row in ranking)
@@ -79,6 +90,14 @@ def test_only_the_rows_nearest_to_silicon_count(top_sections: dict[str, Any], tm
     rows = {"a": [{"lut": 5}, {"lut": 9, "kind": "synthesis"}]}
     table = hardware(candidates(top_sections, tmp_path, rows), MERIT, Budget())["hardware"]
     assert [(row["lut"], row["kind"]) for row in table] == [(9, "synthesis")]
+
+
+def test_a_part_that_is_not_the_projects_own_is_not_ranked_with_it(
+    top_sections: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = {"a": [{"lut": 5, "part": "xcvu13p"}, {"lut": 3, "part": "LFE5U"}, {"lut": 7, "part": "xcvu13p"}]}
+    table = hardware(candidates(top_sections, tmp_path, rows), MERIT, Budget())["hardware"]
+    assert [(row["lut"], row["part"]) for row in table] == [(5, "xcvu13p"), (7, "xcvu13p")]
 
 
 def test_candidates_without_a_report_have_no_hardware() -> None:

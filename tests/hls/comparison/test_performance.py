@@ -11,7 +11,7 @@ from hls.comparison import CompareConfig
 from hls.comparison.candidates import Scored
 from hls.comparison.cuts import cuts
 from hls.comparison.performance import Performance
-from hls.comparison.replicas import bootstrap
+from hls.comparison.replicas import bootstrap, upper_limit
 from jets.metrics import auc, background_rejection
 from tests.hls.comparison.conftest import QUICK, gaussian, scored_of
 
@@ -103,6 +103,18 @@ def test_the_cut_of_the_rate_budget_is_the_loosest_within_it() -> None:
     none = dataclasses.replace(config, rate_budget_khz=0.5)
     (cut,) = (cut for cut in cuts(scored_of(labels, {"only": values}), none) if cut.kind == "rate")
     assert cut.threshold > 6.0
+
+
+def test_few_jets_give_no_number_without_an_error() -> None:
+    labels, values = np.array([0] * 8 + [1] * 4), np.arange(12.0)
+    config = dataclasses.replace(QUICK, jet_rate_khz=8.0, rate_budget_khz=1.0)
+    scored = scored_of(labels, {"one": values - 7.5, "other": values - 7.5})
+    tables = tables_of(scored, config)
+    assert tables["accuracy"][0]["accuracy"] == {"value": 1.0, "error": upper_limit(12), "difference": None}
+    (passing, _) = (row["signal_efficiency"] for row in tables["rate_budget"])
+    assert (passing["value"], passing["error"]) == (1.0, upper_limit(4))
+    below = tables_of(scored, dataclasses.replace(config, rate_budget_khz=0.9))["rate_budget"]
+    assert [row["signal_efficiency"] for row in below] == [{"value": None, "error": None, "difference": None}] * 2
 
 
 def test_every_class_is_the_signal_against_all_others_and_each_of_them() -> None:
