@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from flow.project import JetsSection, ProjectFolder
-from jets.dataset import SPLITS, JetsFile, split_of
+from jets.dataset import JetsFile
 from jets.errors import DataError, LayoutError
 from jets.files import read_json, write_json
-from jets.samples import sample_path
+from jets.samples import SAMPLES, sample_path
 from jets.selection import select_classes
+from jets.splits import SPLITS, split_of
 
 POINTER = "jets.json"
 SIMULATED, SELECTED = "jets.h5", "selected.h5"
@@ -78,12 +79,17 @@ def open_jets(folder: Path) -> JetsFile:
 
     Raises:
         InputError: it is no longer there.
-        LayoutError: it holds other jets than when the stage ran.
+        LayoutError: it holds other jets than when the stage ran, or the pointer is damaged.
     """
     pointer = read_json(folder / POINTER)
-    sample = pointer.get("sample")  # it lies where tagware is installed, and not where it did when the project ran
-    file = JetsFile(sample_path(sample) if sample else folder.resolve() / pointer["path"])
-    if file.checksum != pointer["checksum"]:
+    try:
+        sample, checksum = pointer.get("sample"), pointer["checksum"]
+        where = folder.resolve() / pointer["path"]
+    except (TypeError, AttributeError, KeyError):
+        raise LayoutError("names no jets", folder / POINTER, "run the project again") from None
+    # A sample lies where tagware is installed, and not where it did when the project ran.
+    file = JetsFile(sample_path(sample) if sample in SAMPLES else where)
+    if file.checksum != checksum:
         raise LayoutError("holds other jets than when the project ran", file.path, "run the project again")
     return file
 

@@ -1,4 +1,4 @@
-"""What a jet is: the `Jets` arrays, their one HDF5 layout, and splits that stay stable when data grow."""
+"""What a jet is: the `Jets` arrays, and their one HDF5 layout."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jets import hdf5
-from jets.errors import ConfigError, DataError, InputError, LayoutError
+from jets.errors import DataError, LayoutError
+from jets.files import existing_file
 from jets.hdf5 import HDF5Writer, open_hdf5
+from jets.splits import SPLIT_FRACTIONS, split_index, split_of
 
 Floats = NDArray[np.floating[Any]]
 
@@ -28,8 +30,6 @@ FOUR_VECTOR = ("pt_gev", "deta", "dphi", "mass_gev")
 IDENTITY = ("charge", "identity")
 IMPACT = ("d0_mm", "d0_error_mm", "dz_mm", "dz_error_mm")
 IDENTITIES = ("unknown", "charged_hadron", "neutral_hadron", "photon", "electron", "muon")
-SPLITS = ("train", "validation", "test")
-SPLIT_FRACTIONS = (0.6, 0.1, 0.3)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Jets:
 
     def split(self, name: str, fractions: Sequence[float] = SPLIT_FRACTIONS) -> Jets:
         """The jets of one split, chosen by a hash of each jet's event, or of its id where it is alone."""
-        return self[split_of(self.split_keys, fractions) == _split_index(name)]
+        return self[split_of(self.split_keys, fractions) == split_index(name)]
 
     def check(self, where: str | Path | None = None) -> Jets:
         """Return self if every jet can be used.
@@ -219,32 +219,6 @@ def in_turn(views: Sequence[Jets]) -> Jets:
     order = np.arange(len(together)).reshape(len(views), -1).T.ravel()
     numbers = np.repeat(np.arange(len(views), dtype=np.int8), len(views[0]))
     return replace(together, views=numbers)[order]
-
-
-def split_of(keys: NDArray[np.uint64], fractions: Sequence[float] = SPLIT_FRACTIONS) -> NDArray[np.int8]:
-    """The split (index into `SPLITS`) of each of `Jets.split_keys`: a jet never moves when others are added.
-
-    The key is mixed with the finaliser of SplitMix64 (Steele et al., OOPSLA 2014, fig. 17), so that
-    consecutive keys fall independently.
-
-    Raises:
-        ConfigError: fractions that are not one per split or do not sum to 1.
-    """
-    if len(fractions) != len(SPLITS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
-        raise ConfigError(f"split fractions {list(fractions)} must be 3 and sum to 1", None, "use 0.6, 0.1, 0.3")
-    with np.errstate(over="ignore"):
-        mixed = np.asarray(keys, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed ^= mixed >> np.uint64(31)
-    uniform = (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
-    return np.searchsorted(np.cumsum(fractions)[:-1], uniform, side="right").astype(np.int8)
-
-
-def _split_index(name: str) -> int:
-    if name not in SPLITS:
-        raise InputError(f"unknown split {name!r}", None, f"use one of {', '.join(SPLITS)}")
-    return SPLITS.index(name)
 
 
 def require_replaceable(path: Path) -> None:
@@ -408,9 +382,7 @@ class JetsFile:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise InputError("no such jets file", self.path, "make it with `tagware simulate` or `tagware import`")
+        self.path = existing_file(path, "jets file", "make it with `tagware simulate` or `tagware import`")
         with open_hdf5(self.path) as file:
             if "tagware" not in file.attrs:
                 raise LayoutError("is not a tagware jets file", self.path, "convert it with `tagware import`")

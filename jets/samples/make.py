@@ -62,11 +62,12 @@ def round_sample(full: Path, out: Path) -> Path:
     rounding = f"multiples of 2^-{ANGLE_BITS} for deta and dphi; significant bits: {dict(SIGNIFICANT_BITS)}"
     provenance = {**jets.provenance, "rounding": rounding, "ids": "place in the file"}
     with JetsWriter(out, chunk=8192, compression=9) as writer:
-        writer.append(replace(_rounded(jets), ids=np.arange(len(jets), dtype=np.uint64), provenance=provenance))
+        writer.append(replace(rounded(jets), ids=np.arange(len(jets), dtype=np.uint64), provenance=provenance))
     return out
 
 
-def _rounded(jets: Jets) -> Jets:
+def rounded(jets: Jets) -> Jets:
+    """The same jets with fewer bits a number."""
     constituents = jets.constituents.copy()
     for name in ("pt_gev", "mass_gev"):
         column = jets.constituent_features.index(name)

@@ -8,10 +8,11 @@ import pytest
 import jets.simulate
 from flow.project import ProjectFolder
 from flow.source import POINTER, count_jets, jets_inputs, open_jets, provide_jets
-from jets.dataset import Jets, JetsFile, JetsWriter, split_of
+from jets.dataset import Jets, JetsFile, JetsWriter
 from jets.errors import DataError, LayoutError
 from jets.files import read_json
 from jets.samples import sample_path
+from jets.splits import split_of
 from tests.synthetic import synthetic_jets
 
 

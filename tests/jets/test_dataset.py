@@ -11,19 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from jets.dataset import (
-    FOUR_VECTOR,
-    OPTIONAL,
-    PER_JET,
-    SPLITS,
-    Jets,
-    JetsFile,
-    JetsWriter,
-    concatenate,
-    rows_of,
-    split_of,
-)
+from jets.dataset import FOUR_VECTOR, OPTIONAL, PER_JET, Jets, JetsFile, JetsWriter, concatenate, rows_of
 from jets.errors import ConfigError, DataError, InputError, LayoutError, StorageError, TagwareError
+from jets.splits import SPLITS, split_of
 
 MakeJets = Callable[..., Jets]
 

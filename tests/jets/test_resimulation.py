@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jets.dataset import SPLITS, Jets, JetsFile, JetsWriter
+from jets.dataset import Jets, JetsFile, JetsWriter
 from jets.features import wrapped
 from jets.simulate import SimulateConfig, chunk, pile_up
 from jets.simulate.batch import Reconstruction
@@ -18,6 +18,7 @@ from jets.simulate.chunk import simulate_chunk
 from jets.simulate.detector import Particles
 from jets.simulate.processes import start_pythia
 from jets.simulate.views import SHOWERS
+from jets.splits import SPLITS
 
 CONFIG = SimulateConfig(classes=("g",), views=("fsr_down", "fsr_up"), pt_gev=(900.0, 1100.0))
 N_JETS = 60

@@ -10,8 +10,10 @@ from jets.errors import InputError
 from jets.files import file_digest
 from jets.high_level import HIGH_LEVEL_FEATURES
 from jets.samples import SAMPLES, sample_path
-from jets.samples.make import SAMPLE_CONFIGS, Sample, make_sample, significant
+from jets.samples.make import SAMPLE_CONFIGS, Sample, make_sample, rounded, significant
 from jets.simulate import SimulateConfig
+from jets.simulate.chunk import simulate_chunk
+from jets.simulate.config import JETS_PER_CHUNK
 
 
 def test_an_unknown_sample_is_named() -> None:
@@ -59,6 +61,18 @@ def test_making_a_sample_again_gives_the_same_file_and_leaves_nothing_else(tmp_p
     assert jets.ids.tolist() == list(range(10))
     deta = jets.feature("deta") * 2**9
     assert np.array_equal(deta, np.round(deta))
+
+
+@pytest.mark.long
+def test_a_chunk_that_is_simulated_again_is_the_one_that_was_packaged() -> None:
+    config = SAMPLE_CONFIGS[0].config
+    made = rounded(simulate_chunk(config, "QCD", 0, JETS_PER_CHUNK))
+    packaged = JetsFile(sample_path("top_qcd")).read(limit=len(config.classes) * JETS_PER_CHUNK)
+    found, wanted = (
+        sorted(jet.tobytes() for jet in jets.constituents) for jets in (made, packaged[packaged.labels == 0])
+    )
+    assert found == wanted
+    assert packaged.events is None and made.events is not None and len(np.unique(made.events)) < 0.7 * len(made)
 
 
 def test_significant_bits_round_to_half_a_unit() -> None:

@@ -15,11 +15,12 @@ import h5py
 import numpy as np
 import pytest
 
-from jets.dataset import IDENTITIES, Jets, JetsFile, JetsWriter, split_of
+from jets.dataset import IDENTITIES, Jets, JetsFile, JetsWriter
 from jets.errors import ConfigError, InputError, LayoutError, StorageError, ToolFailed, ToolNotFound
 from jets.files import file_digest
 from jets.high_level import HIGH_LEVEL_FEATURES, high_level_features
 from jets.simulate import SimulateConfig, run, simulate
+from jets.splits import split_of
 
 SMALL = SimulateConfig(classes=("q", "t"), n_per_class=20, n_constituents=400, impact_parameters=True)
 
@@ -27,6 +28,12 @@ SMALL = SimulateConfig(classes=("q", "t"), n_per_class=20, n_constituents=400, i
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "JETS_PER_CHUNK", 10)
+
+
+@pytest.fixture
+def one_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For many jets: Pythia starts once, rather than for every ten of them."""
+    monkeypatch.setattr(run, "JETS_PER_CHUNK", 2000)
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +209,7 @@ def test_provenance_says_what_was_simulated(small_file: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("one_chunk")
 @pytest.mark.parametrize(("name", "mass"), [("W", 80.4), ("Z", 91.2), ("top", 172.5)])
 def test_groomed_heavy_jets_peak_at_their_mass(name: str, mass: float, tmp_path: Path) -> None:
     config = SimulateConfig(classes=(name,), n_per_class=200, high_level=True, detector="none")
@@ -214,14 +222,17 @@ def test_groomed_heavy_jets_peak_at_their_mass(name: str, mass: float, tmp_path:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("one_chunk")
 def test_multiple_interactions_add_constituents(tmp_path: Path) -> None:
-    counts = []
+    means, errors = [], []
     for on in (False, True):
-        config = SimulateConfig(classes=("QCD",), n_per_class=400, multiple_interactions=on, detector="none")
+        config = SimulateConfig(classes=("QCD",), n_per_class=1000, multiple_interactions=on, detector="none")
         file = JetsFile(simulate(config, tmp_path / f"{on}.h5", processes=1))
         assert file.provenance["multiple_interactions"] == ("on" if on else "off")
-        counts.append(file.read().jet("n_constituents").mean())
-    assert counts[1] > 1.1 * counts[0]
+        counts = file.read().jet("n_constituents")
+        means.append(counts.mean())
+        errors.append(counts.std() / len(counts) ** 0.5)
+    assert means[1] - means[0] > 3 * np.hypot(*errors)
 
 
 @pytest.mark.parametrize(
