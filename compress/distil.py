@@ -8,7 +8,7 @@ import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.fit import Phase, Split, best_epoch, fit, validate
+from compress.fit import Phase, Split, as_they_are, best_epoch, fit, validate
 from compress.neurons import free_neurons, hold_earlier, least_active
-from compress.objective import TEACHER, LossConfig, Objective, pack
+from compress.objective import TEACHER, LossConfig, Objective
 from compress.online import Online
 from compress.prune import PruneConfig, Restraint
 from compress.quantize.front_end import AnyBits, FrontEnd, front_end_of
+from compress.student_jets import StudentJets
 from compress.teach import StoredOutputs, TeacherOutputs
-from jets.batches import Arrays, Batches, StoredBatches, StoredSplit
+from jets.batches import Batches
 from jets.config import check_above_zero, check_at_least, fill
-from jets.dataset import Jets, JetsFile
+from jets.dataset import JetsFile
 from jets.errors import ConfigError, InputError, TagwareError
 from jets.features import PowerOfTwoScaling
 from jets.files import claim_folder, json_digest
-from models.registry import architecture
+from models.registry import Architecture, architecture
 from models.students.neurons import neurons_of
 from models.students.recurrent import RecurrentSpec
 from models.students.student import StudentSpec, architecture_name
@@ -151,31 +152,37 @@ def _teacher_for(
     return outputs
 
 
+@dataclass(frozen=True)
 class _Run:
-    """One distillation: its settings, and its data read when a phase needs them."""
+    """One distillation: its settings, and what its student sees of the jets."""
 
-    def __init__(
-        self,
-        spec: StudentSpec,
-        bits: AnyBits,
-        source: JetsFile,
-        teacher: TeacherOutputs | StoredOutputs | None,
-        config: DistilConfig,
-        prune: PruneConfig,
-        earlier: Tagger | None,
-        online: Online | None,
-    ) -> None:
-        self.design = architecture(architecture_name(spec))
-        self.spec, self.bits, self.source, self.teacher, self.config = spec, bits, source, teacher, config
-        self.prune, self.earlier, self.online = prune, earlier, online
-        self._splits: dict[str, StoredSplit] = {}
-        self._batches: dict[str, StoredBatches] = {}
-        if online is not None:
-            online.check(spec, source, None if teacher is None else teacher[:0])
-        if earlier is not None:
-            check_extendable(earlier, spec, bits)
-        if prune != NOTHING and front_end_of(bits).trains is not None:
+    spec: StudentSpec
+    bits: AnyBits
+    source: JetsFile
+    teacher: TeacherOutputs | StoredOutputs | None
+    config: DistilConfig
+    prune: PruneConfig
+    earlier: Tagger | None
+    online: Online | None
+
+    def __post_init__(self) -> None:
+        if self.online is not None:
+            self.online.check(self.spec, self.source, None if self.teacher is None else self.teacher[:0])
+        if self.earlier is not None:
+            check_extendable(self.earlier, self.spec, self.bits)
+        if self.prune != NOTHING and front_end_of(self.bits).trains is not None:
             raise ConfigError("what Brevitas trains is not pruned", "prune", "leave it out, or use another front end")
+
+    @cached_property
+    def design(self) -> Architecture:
+        """The student's architecture."""
+        return architecture(architecture_name(self.spec))
+
+    @cached_property
+    def jets(self) -> StudentJets:
+        """What the student learns from."""
+        config = self.config
+        return StudentJets(self.design, self.spec, self.source, self.teacher, config.loss.embedding, config.seed)
 
     def float_record(self) -> dict[str, Any]:
         """What decides the float student's weights (JSON-serialisable)."""
@@ -227,7 +234,7 @@ class _Run:
         import keras
 
         keras.utils.set_random_seed(self.config.seed)
-        scaling = self._fit_scaling() if self.earlier is None else self.earlier.scaling
+        scaling = self.jets.fit_scaling() if self.earlier is None else self.earlier.scaling
         heads = () if self.earlier is None else self.earlier.heads
         tagger = Tagger(self.design.name, self.spec, self.source.classes, scaling, None, "keras", earlier_classes=heads)
         network = self.design.build(self.spec, tagger.n_network_outputs)
@@ -262,14 +269,14 @@ class _Run:
 
     def _least_active(self, student: Tagger) -> dict[str, NDArray[np.bool_]]:
         """The neurons of the float student to prune, of those that no earlier output needs."""
-        validation = self._window("validation", student.scaling)
+        validation = self.jets.window("validation", student.scaling)
         model, objective = self._trained(student, validation)
         may_go = None if self.earlier is None else free_neurons(self.earlier.network, self.spec)
 
         def loss() -> float:
             return validate(model, validation, objective)[0]
 
-        inputs = self._window("train", student.scaling).inputs
+        inputs = self.jets.window("train", student.scaling).inputs
         return least_active(student.network, self.spec, inputs, loss, self.prune, may_go)
 
     def _trained(self, tagger: Tagger, jets: Split, front_end: FrontEnd | None = None) -> tuple[Any, Objective]:
@@ -284,19 +291,9 @@ class _Run:
 
     def _renewed(self, phase: str, scaling: PowerOfTwoScaling | None) -> Callable[[int, Batches], Batches]:
         """What an epoch learns from: the training jets as they are, or augmented and the teacher asked again."""
-        online = self.online
-        if online is None:
-            return lambda epoch, train: train
-        stored = self.source.read("train")
-
-        def renewed(epoch: int, train: Batches) -> Batches:
-            jets = online.draw(stored, (self.config.seed, PHASES.index(phase), epoch))
-            (inputs,) = self.design.inputs(jets, self.spec, scaling).values()
-            embedding = self.config.loss.embedding is not None
-            teacher = () if self.teacher is None else online.ask(jets, self.source, embedding)
-            return Split(inputs, pack(jets.labels, jets.weights, *teacher), jets.labels)
-
-        return renewed
+        if self.online is None:
+            return as_they_are
+        return self.jets.augmented(self.online, PHASES.index(phase), scaling)
 
     def _shared(self) -> tuple[int, int, int]:
         return self.config.batch_size, self.config.patience, self.config.seed
@@ -310,11 +307,11 @@ class _Run:
         front_end: FrontEnd | None = None,
     ) -> Tagger:
         shutil.rmtree(folder, ignore_errors=True)
-        train, validation = self._stored("train", tagger.scaling), self._window("validation", tagger.scaling)
+        train, validation = self.jets.stored("train", tagger.scaling), self.jets.window("validation", tagger.scaling)
         model, objective = self._trained(tagger, validation, front_end)
         rows = fit(model, train, validation, objective, phase, folder / "curves.csv")
         if front_end is not None and front_end.trains is not None:
-            network = model.finished(self._window("test", tagger.scaling).inputs)
+            network = model.finished(self.jets.window("test", tagger.scaling).inputs)
             tagger = dataclasses.replace(tagger, network=network)
         target = None if objective.penalty is None else objective.penalty.target
         best = best_epoch(rows, target)
@@ -325,6 +322,7 @@ class _Run:
         provenance = record | {
             "digest": json_digest(record),
             "jets": str(self.source.path),
+            "constituent_features": list(self.source.constituent_features),
             "jets_per_split": {"train": len(train), "validation": len(validation)},
             "epochs": len(rows),
             "best_epoch": best.epoch,
@@ -339,36 +337,6 @@ class _Run:
         finished = dataclasses.replace(tagger, quantization=widths, provenance=provenance)
         finished.save(folder)
         return finished
-
-    def _fit_scaling(self) -> PowerOfTwoScaling | None:
-        return self.design.fit_scaling(self._split("train").sample(), self.spec)
-
-    def _split(self, name: str) -> StoredSplit:
-        """All training jets; of other splits one window."""
-        if name not in self._splits:
-            split = StoredSplit(self.source, name)
-            self._splits[name] = split if name == "train" else split.one_window(self.config.seed)
-        return self._splits[name]
-
-    def _stored(self, name: str, scaling: PowerOfTwoScaling | None) -> StoredBatches:
-        if name not in self._batches:
-            split = self._split(name)
-            self._batches[name] = StoredBatches(split, partial(self._feed, scaling, split.mean_weight))
-        return self._batches[name]
-
-    def _window(self, name: str, scaling: PowerOfTwoScaling | None) -> Split:
-        """The jets of a split, of several windows those of the first."""
-        return Split(**next(self._stored(name, scaling).windows()))
-
-    def _feed(self, scaling: PowerOfTwoScaling | None, mean_weight: float, jets: Jets, rows: slice) -> Arrays:
-        """What a `Split` holds of jets that are among these rows."""
-        (inputs,) = self.design.inputs(jets, self.spec, scaling).values()
-        teacher: tuple[NDArray[Any] | None, ...] = ()
-        if self.teacher is not None:
-            found = self.teacher[rows].for_ids(jets.ids)
-            teacher = (found.logits, found.embedding if self.config.loss.embedding is not None else None)
-        targets = pack(jets.labels, jets.weights, *teacher, mean_weight=mean_weight)
-        return {"inputs": inputs, "targets": targets, "labels": jets.labels}
 
 
 def trained_model(tagger: Tagger, loss: LossConfig, n_teacher_embedding: int) -> Any:

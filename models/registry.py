@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +14,7 @@ from jets.config import did_you_mean, fill
 from jets.dataset import Jets
 from jets.errors import ConfigError
 from jets.features import PowerOfTwoScaling
+from models.keras_start import start_keras
 
 if TYPE_CHECKING:
     from models.tagger import Tagger
@@ -118,102 +119,62 @@ def _particle_transformer() -> Architecture:
 def _particle_net() -> Architecture:
     from models.teachers import particle_net as module
 
-    return Architecture(
-        "particle_net",
-        "torch",
-        module.ParticleNetConfig,
-        module.ParticleNet,
-        module.particle_net_inputs,
-        _fixed_scaling,
-        _presets(module.ParticleNetConfig),
-        read_checkpoint=module.read_jetclass_checkpoint,
+    made = _scaled_by_constants(
+        "particle_net", module.ParticleNetConfig, module.ParticleNet, module.particle_net_inputs
     )
+    return replace(made, read_checkpoint=module.read_jetclass_checkpoint)
 
 
 def _pet() -> Architecture:
     from models.teachers import pet as module
     from models.teachers.pet_pretraining import PetPretraining, pet_objectives
 
-    return Architecture(
-        "pet",
-        "torch",
-        module.PetConfig,
-        module.Pet,
-        module.pet_inputs,
-        _fixed_scaling,
-        _presets(module.PetConfig),
-        Pretraining(PetPretraining, pet_objectives, trains_head=True),
-    )
+    made = _scaled_by_constants("pet", module.PetConfig, module.Pet, module.pet_inputs)
+    return replace(made, pretraining=Pretraining(PetPretraining, pet_objectives, trains_head=True))
 
 
 def _omnilearned() -> Architecture:
     from models.teachers import omnilearned as module
 
     sizes = module.OmniLearnedConfig
-    return Architecture(
-        "omnilearned",
-        "torch",
-        sizes,
-        module.OmniLearned,
-        module.omnilearned_inputs,
-        _fixed_scaling,
-        _presets(sizes) | {"small": sizes.published, "medium": sizes.medium, "large": sizes.large},
-        read_checkpoint=module.read_omnilearned_checkpoint,
-    )
+    made = _scaled_by_constants("omnilearned", sizes, module.OmniLearned, module.omnilearned_inputs)
+    presets = {**made.presets, "small": sizes.published, "medium": sizes.medium, "large": sizes.large}
+    return replace(made, presets=presets, read_checkpoint=module.read_omnilearned_checkpoint)
 
 
 def _masked_particle() -> Architecture:
     from models.teachers import masked_particle as module
 
-    return Architecture(
-        "masked_particle",
-        "torch",
-        module.MaskedParticleConfig,
-        module.MaskedParticle,
-        module.masked_particle_inputs,
-        _fixed_scaling,
-        _presets(module.MaskedParticleConfig),
-        Pretraining(module.MaskedParticlePretraining, module.masked_particle_objectives),
+    made = _scaled_by_constants(
+        "masked_particle", module.MaskedParticleConfig, module.MaskedParticle, module.masked_particle_inputs
     )
+    pretraining = Pretraining(module.MaskedParticlePretraining, module.masked_particle_objectives)
+    return replace(made, pretraining=pretraining)
 
 
 def _omnijet() -> Architecture:
     from models.teachers import omnijet as module
 
-    return Architecture(
-        "omnijet",
-        "torch",
-        module.OmniJetConfig,
-        module.OmniJet,
-        module.omnijet_inputs,
-        _fixed_scaling,
-        _presets(module.OmniJetConfig),
-        Pretraining(module.OmniJetPretraining, module.omnijet_objectives),
-    )
+    made = _scaled_by_constants("omnijet", module.OmniJetConfig, module.OmniJet, module.omnijet_inputs)
+    return replace(made, pretraining=Pretraining(module.OmniJetPretraining, module.omnijet_objectives))
 
 
 def _rs3l() -> Architecture:
     from models.teachers import rs3l as module
 
-    return Architecture(
-        "rs3l",
-        "torch",
-        module.Rs3lConfig,
-        module.Rs3l,
-        module.rs3l_inputs,
-        _fixed_scaling,
-        _presets(module.Rs3lConfig),
-        Pretraining(module.Rs3lPretraining, module.rs3l_objectives, by_view=True),
-    )
+    made = _scaled_by_constants("rs3l", module.Rs3lConfig, module.Rs3l, module.rs3l_inputs)
+    return replace(made, pretraining=Pretraining(module.Rs3lPretraining, module.rs3l_objectives, by_view=True))
+
+
+def _scaled_by_constants(name: str, config_class: Any, network: Any, inputs: Any) -> Architecture:
+    """A torch architecture whose inputs are scaled by constants of its own."""
+    presets = _presets(config_class)
+    return Architecture(name, "torch", config_class, network, inputs, lambda jets, config: None, presets)
 
 
 def _presets(config_class: Any) -> dict[str, Callable[[], Any]]:
     """The defaults are the tiny sizes."""
     return {"tiny": config_class, "published": config_class.published}
-
-
-def _fixed_scaling(jets: Jets, config: Any) -> None:
-    """The inputs are scaled by constants of the architecture."""
 
 
 def _recurrent_reference(cell: Literal["gru", "lstm"]) -> Architecture:
@@ -241,25 +202,33 @@ def _recurrent_student() -> Architecture:
 
 def _mlp_student() -> Architecture:
     from models.students import inputs
-    from models.students.feed_forward import MlpSpec, build_float
+    from models.students.feed_forward import MlpSpec
 
-    return Architecture("mlp_student", "keras", MlpSpec, build_float, inputs.mlp_inputs, inputs.fit_mlp_scaling)
+    return Architecture("mlp_student", "keras", MlpSpec, _feed_forward, inputs.mlp_inputs, inputs.fit_mlp_scaling)
 
 
 def _particle_student() -> Architecture:
     from models.students import inputs
-    from models.students.feed_forward import ParticleSpec, build_float
+    from models.students.feed_forward import ParticleSpec
 
     fed = (inputs.particle_inputs, inputs.fit_particle_scaling)
-    return Architecture("particle_student", "keras", ParticleSpec, build_float, *fed)
+    return Architecture("particle_student", "keras", ParticleSpec, _feed_forward, *fed)
 
 
 def _attention_student() -> Architecture:
     from models.students import inputs
-    from models.students.feed_forward import AttentionSpec, build_float
+    from models.students.feed_forward import AttentionSpec
 
     fed = (inputs.particle_inputs, inputs.fit_particle_scaling)
-    return Architecture("attention_student", "keras", AttentionSpec, build_float, *fed)
+    return Architecture("attention_student", "keras", AttentionSpec, _feed_forward, *fed)
+
+
+def _feed_forward(spec: Any, n_outputs: int) -> Any:
+    """The float network of a feed-forward student; Keras is imported only now."""
+    start_keras()
+    from models.students.feed_forward_network import build_float
+
+    return build_float(spec, n_outputs)
 
 
 def _sequence_inputs(jets: Jets, config: Any, scaling: PowerOfTwoScaling | None) -> dict[str, NDArray[Any]]:

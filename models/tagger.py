@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +23,7 @@ from models.keras_graph import LEARNT_BITS
 from models.keras_start import start_keras
 from models.registry import Architecture, architecture, n_outputs
 
+_log = logging.getLogger(__name__)
 LAYOUT = "tagware-tagger-1"
 WEIGHTS = {"torch": "weights.pt", "keras": "model.keras"}
 MAKE_AGAIN = "make it again with the stage that writes it"
@@ -82,7 +85,10 @@ class Tagger:
         return sum(int(np.prod(weight.shape)) for weight in weights)
 
     def inputs(self, jets: Jets) -> Arrays:
-        """The network's input arrays by name, first axis (n_jets,)."""
+        """The network's input arrays by name, first axis (n_jets,); warns of what only its training jets carried."""
+        learnt = self.provenance.get("constituent_features", ())
+        if missing := tuple(name for name in learnt if name not in jets.constituent_features):
+            _warn_of_missing(missing)
         return architecture(self.architecture).inputs(jets, self.config, self.scaling)
 
     def predict(self, jets: Jets, batch_size: int = BATCH) -> NDArray[np.float32]:
@@ -197,6 +203,13 @@ class Tagger:
 KEYS = ("layout", "architecture", "config", "classes", "scaling", "quantization", "weights_sha256", "provenance")
 
 
+@cache
+def _warn_of_missing(features: tuple[str, ...]) -> None:
+    """Once for all blocks of jets."""
+    told = "these jets do not carry %s, which the tagger's training jets did: to it they are unknown, or zero"
+    _log.warning(told, ", ".join(features))
+
+
 def _read_header(folder: Path) -> dict[str, Any]:
     path = folder / "tagger.json"
     if not path.is_file():
@@ -213,15 +226,23 @@ def _read_header(folder: Path) -> dict[str, Any]:
 
 def _check_values(header: dict[str, Any], path: Path) -> None:
     """Those that `jets.config.fill` does not check."""
-    classes = header["classes"]
-    if not isinstance(classes, list) or len(classes) < 2 or not all(isinstance(name, str) for name in classes):
-        raise LayoutError(f"classes must be a list of at least two names, not {classes!r}", path, MAKE_AGAIN)
+    earlier = header.get("earlier_classes", [])
+    tasks = [("earlier_classes", names) for names in (earlier if isinstance(earlier, list) else [earlier])]
+    for key, names in [*tasks, ("classes", header["classes"])]:
+        if not _are_names(names) or len(names) < 2:
+            raise LayoutError(f"{key} must be a list of at least two names, not {names!r}", path, MAKE_AGAIN)
+    if not _are_names(header.get("untrained", [])):
+        raise LayoutError(f"untrained must be a list of names, not {header['untrained']!r}", path, MAKE_AGAIN)
     if not isinstance(header["architecture"], str):
         raise LayoutError(f"architecture must be a name, not {header['architecture']!r}", path, MAKE_AGAIN)
     if not isinstance(header["quantization"], dict | None):
         raise LayoutError(f"quantization must be a mapping or null, not {header['quantization']!r}", path, MAKE_AGAIN)
     if not isinstance(header["provenance"], dict):
         raise LayoutError(f"provenance must be a mapping, not {header['provenance']!r}", path, MAKE_AGAIN)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _scaling(mapping: Any, where: str) -> PowerOfTwoScaling | None:

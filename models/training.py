@@ -342,6 +342,7 @@ def _provenance(run: _Run, splits: dict[str, StoredSplit], checkpoints: Path) ->
     )
     return run.record | {
         "jets": str(run.source.path),
+        "constituent_features": list(run.source.constituent_features),
         "jets_per_split": {split: jets.n_jets for split, jets in splits.items()},
         "epochs": len(rows),
         "best_epoch": int(best["epoch"]),

@@ -14,7 +14,7 @@ from compress.quantize.cost import Width
 from compress.quantize.qkeras import Bits, FixedPoint, check_width
 from compress.quantize.qkeras import build_quantized as build_qkeras
 from jets.errors import ConfigError
-from models.students.feed_forward import FeedForwardSpec, MlpSpec, ParticleSpec, Parts, network
+from models.students.feed_forward import FeedForwardSpec, MlpSpec, ParticleSpec, Parts
 from models.students.student import StudentSpec
 
 
@@ -75,6 +75,8 @@ def build_quantized(spec: FeedForwardSpec, bits: BrevitasBits, n_outputs: int) -
 def with_types(spec: FeedForwardSpec, n_outputs: int, types: Mapping[str, Width]) -> Any:
     """The QKeras network of a spec whose tensors have these types, by "layer/kernel", "layer/bias", "layer/output"."""
     import qkeras
+
+    from models.students.feed_forward_network import network
 
     def quantizer(tensor: str) -> Any:
         width = types[tensor]  # of a quantized_relu the integer bits cannot be fewer than none

@@ -19,7 +19,7 @@ from compress.quantize.cost import enclosed_bits
 from compress.quantize.qkeras import UNSIGNED, FixedPoint, check_width
 from jets.errors import ConfigError, DataError
 from models.keras_graph import sources_of
-from models.students.feed_forward import FeedForwardSpec, Parts, network
+from models.students.feed_forward import FeedForwardSpec, Parts
 from models.students.recurrent import RecurrentSpec
 from models.students.student import StudentSpec
 
@@ -79,12 +79,13 @@ class HgqBits:
 def build_quantized(spec: FeedForwardSpec, bits: HgqBits, n_outputs: int) -> Any:
     """The HGQ2 model of a spec, (n_jets, …) -> quantized logits (n_jets, n_outputs).
 
-    Layers: see `models.students.feed_forward.network`.
+    Layers: see `models.students.feed_forward_network.network`.
 
     Raises:
         ConfigError: a recurrent student.
     """
     from models.students import heterogeneous
+    from models.students.feed_forward_network import network
 
     bits.check_for(spec)
 

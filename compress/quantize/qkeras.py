@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jets.errors import ConfigError, DataError
-from models.students.feed_forward import AttentionSpec, Parts, network
+from models.students.feed_forward import AttentionSpec, Parts
 from models.students.recurrent import RecurrentSpec
 from models.students.student import StudentSpec
 from models.tagger import restore_recurrent_name
@@ -104,7 +104,7 @@ def check_width(name: str, width: FixedPoint) -> None:
 def build_quantized(spec: StudentSpec, bits: Bits, n_outputs: int) -> Any:
     """The QKeras model of a spec, (n_jets, …) -> quantized logits (n_jets, n_outputs).
 
-    Layers of a feed-forward one: see `models.students.feed_forward.network`.
+    Layers of a feed-forward one: see `models.students.feed_forward_network.network`.
 
     Raises:
         ConfigError: bits that this student cannot have.
@@ -112,6 +112,8 @@ def build_quantized(spec: StudentSpec, bits: Bits, n_outputs: int) -> Any:
     bits.check_for(spec)
     if isinstance(spec, RecurrentSpec):
         return _recurrent_network(spec, bits, n_outputs)
+    from models.students.feed_forward_network import network
+
     return network(spec, n_outputs, _parts(bits))
 
 

@@ -87,20 +87,22 @@ class OmniLearnedConfig:
     @classmethod
     def published(cls) -> OmniLearnedConfig:
         """The small model of arXiv:2510.24066."""
-        sizes = {"n_constituents": 150, "neighbours": 10, "tokens": 4, "head_blocks": 2, "tracks": True}
-        return cls(**sizes, width=128, heads=8, blocks=8)  # type: ignore[arg-type]
+        return cls._pretrained(width=128, heads=8, blocks=8)
 
     @classmethod
     def medium(cls) -> OmniLearnedConfig:
         """The medium model."""
-        sizes = {"n_constituents": 150, "neighbours": 10, "tokens": 4, "head_blocks": 2, "tracks": True}
-        return cls(**sizes, width=512, heads=16, blocks=12)  # type: ignore[arg-type]
+        return cls._pretrained(width=512, heads=16, blocks=12)
 
     @classmethod
     def large(cls) -> OmniLearnedConfig:
         """The large model."""
-        sizes = {"n_constituents": 150, "neighbours": 10, "tokens": 4, "head_blocks": 4, "tracks": True}
-        return cls(**sizes, width=1024, heads=32, blocks=28)  # type: ignore[arg-type]
+        return cls._pretrained(width=1024, heads=32, blocks=28, head_blocks=4)
+
+    @classmethod
+    def _pretrained(cls, width: int, heads: int, blocks: int, head_blocks: int = 2) -> OmniLearnedConfig:
+        """What the three have in common."""
+        return cls(150, width, heads, blocks, head_blocks, tokens=4, neighbours=10, tracks=True)
 
 
 def omnilearned_inputs(

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import compress.distil
+import compress.student_jets
 from compress.distil import DistilConfig, distil
 from compress.fit import Epoch, Split
 from compress.objective import TEACHER, LossConfig
@@ -31,6 +32,8 @@ from models.curves import COLUMNS
 from models.students.recurrent import RecurrentSpec
 from models.tagger import Tagger
 from tests.compress.conftest import MakeFile, wide_and_narrow
+
+pytestmark = pytest.mark.xdist_group("distil")  # one training serves many tests
 
 SPEC = RecurrentSpec(units=6, dense=(8,), n_constituents=5)
 SOFT = LossConfig(temperature=4.0, alpha=0.5)
@@ -155,7 +158,7 @@ def test_what_is_learnt_of_many_windows_is_what_is_learnt_of_one(
     monkeypatch.setattr(compress.distil, "fit", fit)
     records = []
     for way, (window, outputs) in ways.items():
-        monkeypatch.setattr(compress.distil, "StoredSplit", partial(StoredSplit, window=window))
+        monkeypatch.setattr(compress.student_jets, "StoredSplit", partial(StoredSplit, window=window))
         with pytest.raises(InterruptedError):
             distil(SPEC, Bits(), source, outputs, FAST, tmp_path / way)
         records.append(Tagger.load(tmp_path / way / "float").provenance["digest"])

@@ -18,7 +18,8 @@ from jets.dataset import JetsFile
 from jets.errors import ConfigError, DataError
 from jets.high_level import HIGH_LEVEL_FEATURES
 from jets.metrics import auc
-from models.students.feed_forward import FeedForwardSpec, MlpSpec, ParticleSpec, build_float
+from models.students.feed_forward import FeedForwardSpec, MlpSpec, ParticleSpec
+from models.students.feed_forward_network import build_float
 from models.tagger import Tagger
 from tests.compress.conftest import MakeFile, wide_and_narrow
 from tests.feed_forward_students import SPECS

@@ -16,7 +16,8 @@ from compress.objective import LossConfig, Objective, pack
 from compress.prune import PruneConfig, Restraint
 from compress.quantize.qkeras import Bits, build_quantized
 from jets.errors import ConfigError
-from models.students.feed_forward import AttentionSpec, MlpSpec, ParticleSpec, build_float
+from models.students.feed_forward import AttentionSpec, MlpSpec, ParticleSpec
+from models.students.feed_forward_network import build_float
 from models.students.neurons import neurons_of
 from models.students.recurrent import RecurrentSpec
 from tests.feed_forward_students import SPECS, build_feed_forward

@@ -23,10 +23,10 @@ from models.students.feed_forward import (
     FeedForwardSpec,
     MlpSpec,
     ParticleSpec,
-    build_float,
     layer_names,
     shift,
 )
+from models.students.feed_forward_network import build_float
 from models.students.recurrent import RecurrentSpec
 from models.students.student import architecture_name, fill_student
 from models.tagger import Tagger

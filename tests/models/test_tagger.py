@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from jets.dataset import Jets
+from jets.dataset import FOUR_VECTOR, Jets
 from jets.errors import ConfigError, InputError, LayoutError, StorageError
 from jets.files import file_digest
 from models.registry import ARCHITECTURE_NAMES, architecture
@@ -156,6 +157,9 @@ def test_a_damaged_header_is_refused(saved: Path, text: str) -> None:
         ("classes", "QCD"),
         ("classes", ["QCD"]),
         ("classes", ["QCD", 1]),
+        ("earlier_classes", None),
+        ("earlier_classes", [["QCD"]]),
+        ("untrained", None),
         ("architecture", ["gru"]),
         ("quantization", "8 bits"),
         ("provenance", None),
@@ -248,3 +252,22 @@ def test_a_keras_model_that_would_run_code_is_refused(jets: Jets, tmp_path: Path
     edit(folder, weights_sha256=file_digest(folder / "model.keras"))
     with pytest.raises(LayoutError, match="cannot be read safely"):
         Tagger.load(folder)
+
+
+def test_no_architecture_starts_keras_before_a_network_is_asked_for() -> None:
+    """What TensorFlow prints while it loads is dropped where Keras is started, and nowhere else."""
+    ask = "from models.registry import ARCHITECTURE_NAMES, architecture; list(map(architecture, ARCHITECTURE_NAMES))"
+    loaded = "import sys; sys.exit(len({'keras', 'tensorflow'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", f"{ask}; {loaded}"], cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_jets_that_carry_less_than_those_that_were_learnt_from_are_told_of_once(
+    jets: Jets, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = len(FOUR_VECTOR)
+    bare = replace(jets, constituents=jets.constituents[:, :, :known], constituent_features=FOUR_VECTOR)
+    tagger = replace(make("gru", jets), provenance={"constituent_features": list(jets.constituent_features)})
+    tagger.predict(jets)
+    assert not caplog.records
+    assert np.any(tagger.predict(bare, batch_size=5) != tagger.predict(jets))
+    assert [record.getMessage().count("charge, identity") for record in caplog.records] == [1]

@@ -20,7 +20,8 @@ from compress.quantize.hgq2 import HgqBits
 from jets.config import fill
 from jets.errors import ConfigError, DataError, ToolNotFound
 from models.curves import read_curves
-from models.students.feed_forward import AttentionSpec, FeedForwardSpec, MlpSpec, ParticleSpec, build_float
+from models.students.feed_forward import AttentionSpec, FeedForwardSpec, MlpSpec, ParticleSpec
+from models.students.feed_forward_network import build_float
 from models.students.recurrent import RecurrentSpec
 from models.tagger import Tagger
 from tests.compress.conftest import MakeFile, wide_and_narrow
