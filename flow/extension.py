@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,7 +61,10 @@ def check_kept(extended: ProjectFolder, folder: Path, upstream: Mapping[str, Pat
     from hls.rtl.design import Design
 
     start_keras()
-    projects = Project.load(firmware_of(extended)), Project.load(upstream["csim"] / FIRMWARE)
+    earlier = folder / "earlier"  # a copy, for what is compiled lies beside its sources
+    shutil.rmtree(earlier, ignore_errors=True)
+    shutil.copytree(firmware_of(extended), earlier)
+    projects = Project.load(earlier), Project.load(upstream["csim"] / FIRMWARE)
     _check_types(*projects)
     before, after = map(build, projects)
     student, files = upstream["distil"] / "quantized", (open_jets(extended.build / "jets"), open_jets(upstream["jets"]))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jets.errors import DataError
 from models.keras_start import start_keras
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def simulate_rtl(
     """Simulate a design on test jets, random vectors and corner cases, and compare with the C simulation.
 
     Without a student and jets the vectors stored with the firmware project stand for the jets.
+
+    Raises:
+        DataError: the design's ports have other types than the firmware's, where equal codes would be other numbers.
     """
     from hls.cosim import cosim
     from hls.csim import build
@@ -58,6 +62,7 @@ def simulate_rtl(
 
     found = Design.load(design)
     compiled = build(Project.load(firmware))
+    _check_types(found, compiled, design)
     stimuli = _stimuli(found, compiled, firmware, student, jets).first(config.n_jets)
     return cosim(found, stimuli, compiled.predict_codes(stimuli.codes), config, out)
 
@@ -91,6 +96,15 @@ def run_vendor(tool: str, steps: Sequence[str], target: Path, config: VendorConf
     prefix = config.prefix or tuple(shlex.split(os.environ.get("TAGWARE_PREFIX", "")))
     rows = run_steps(found, tool, steps, dataclasses.replace(config, prefix=prefix), out)
     return [{"design": "hls" if is_project else "rtl", **dataclasses.asdict(row)} for row in rows]
+
+
+def _check_types(design: Design, compiled: CompiledProject, where: Path) -> None:
+    for port, bus, tensor in (("input", design.input, compiled.input), ("output", design.output, compiled.output)):
+        wanted = (tensor.width, tensor.fraction_bits, tensor.signed)
+        for place, element in enumerate(bus.elements):
+            if (element.width, element.fraction_bits, element.signed) != wanted:
+                what = f"{port} {place} is of another type than the firmware's {tensor.precision}"
+                raise DataError(what, where, "emit the design of the student that the firmware is of")
 
 
 def _stimuli(

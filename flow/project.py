@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from hls.synth.config import SynthConfig
 from hls.tools.adapter import VendorConfig
 from jets.augment import Augmentation
 from jets.config import check_keys, fill, read_yaml
-from jets.errors import ConfigError, InputError, TagwareError
+from jets.errors import ConfigError, InputError, StorageError, TagwareError
 from jets.simulate import SimulateConfig
 from models.registry import architecture
 from models.students import feed_forward
@@ -203,6 +204,7 @@ class ProjectFolder:
         Raises:
             InputError: no such project.
             ConfigError: an unknown key or a value out of range, with its place.
+            StorageError: a symbolic link in its build folder leads out of the project.
         """
         folder = Path(folder)
         if folder.suffix in (".yaml", ".yml"):
@@ -210,6 +212,7 @@ class ProjectFolder:
         path = folder / "project.yaml"
         if not path.is_file():
             raise InputError("no such project (it has no project.yaml)", folder, "see firmware_projects/ for examples")
+        _check_links(folder)
         return ProjectFolder.of(read_yaml(path), folder, above)
 
     @staticmethod
@@ -246,6 +249,16 @@ class ProjectFolder:
             if section is not None:
                 fill_architecture(section, path)
         return ProjectFolder(folder, config, extended)
+
+
+def _check_links(folder: Path) -> None:
+    """Raise StorageError where a link, perhaps a stranger's, would lead what a stage writes out of the project."""
+    inside, build = os.path.realpath(folder), folder / "build"
+    below = (Path(top, name) for top, folders, files in os.walk(build) for name in (*folders, *files))
+    for path in (build, *below):
+        if path.is_symlink() and os.path.commonpath([inside, os.path.realpath(path)]) != inside:
+            remedy = "remove it; a project that is to be on another disk is there as a whole"
+            raise StorageError("is a link that leads out of the project", path, remedy)
 
 
 def _extended(content: Mapping[str, Any], path: Path, above: tuple[Path, ...]) -> ProjectFolder | None:

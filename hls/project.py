@@ -111,8 +111,7 @@ class HlsConfig:
         check_at_least(self, reuse_factor=1)
         for key in ("name", "namespace"):
             _check_cpp_name(key, getattr(self, key))
-        if not re.fullmatch(r"[\w.-]+", self.part):
-            raise ConfigError(f"part {self.part!r} is no name of an FPGA", None, "e.g. xcvu13p-flga2577-2-e")
+        check_part(self.part)
         if self.name.lower() in OWN_NAMES:
             raise ConfigError(f"name {self.name!r} is one of hls4ml's own", None, "choose another, e.g. 'tagger'")
         if self.io_type == "io_stream" and not self.static_recurrent:
@@ -253,6 +252,12 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> Path:
 
 def _layer(name: str, value: LayerConfig | Mapping[str, Any]) -> LayerConfig:
     return value if isinstance(value, LayerConfig) else fill(LayerConfig, value, f"layers: {name}")
+
+
+def check_part(part: str | None) -> None:
+    """Raise ConfigError for what is no name of an FPGA, since scripts are made of it."""
+    if part is not None and not re.fullmatch(r"\w[\w.-]*", part, re.ASCII):
+        raise ConfigError(f"part {part!r} is no name of an FPGA", None, "e.g. xcvu13p-flga2577-2-e")
 
 
 def _check_cpp_name(key: str, value: str | None) -> None:

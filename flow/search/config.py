@@ -7,6 +7,7 @@ from typing import Any
 
 from hls.compare import SIGNAL_EFFICIENCIES
 from hls.comparison.config import Budget
+from hls.project import check_part
 from jets.config import check_at_least
 from jets.errors import ConfigError
 
@@ -43,6 +44,10 @@ class SearchBudget(Budget):
     """What the winner may cost at most, and the `part` that its project.yaml names (default: that of the project)."""
 
     part: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_part(self.part)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hls.hardware import HardwareRow
-from hls.project import Project
+from hls.project import Project, check_part
 from hls.rtl.design import Design
 from hls.templating import environment
 from hls.tools.tool import Tool
 from jets.config import check_above_zero
-from jets.errors import ConfigError, LayoutError
+from jets.errors import LayoutError
 from jets.files import read_json
 
 STATE = "state.json"
@@ -41,8 +40,7 @@ class VendorConfig:
     vectors: int = 100
 
     def __post_init__(self) -> None:
-        if self.part is not None and not re.fullmatch(r"[\w.-]+", self.part):
-            raise ConfigError(f"part {self.part!r} is no name of an FPGA", None, "e.g. xcvu13p-flga2577-2-e")
+        check_part(self.part)
         check_above_zero(self, "clock_ns", "timeout_s", "vectors")
 
 
@@ -151,6 +149,8 @@ def render(template: str, **values: Any) -> bytes:
     return str(environment(TEMPLATES).get_template(template).render(**values)).encode()
 
 
-def timing_note(slack_ns: float | None) -> str | None:
-    """The note of a row whose timing is not met."""
-    return f"timing not met, slack {slack_ns:g} ns" if slack_ns is not None and slack_ns < 0 else None
+def timing_note(setup_slack_ns: float | None, hold_slack_ns: float | None = None) -> str | None:
+    """The note of a row whose timing is not met; no slower clock mends a hold slack below zero."""
+    slacks = {"slack": setup_slack_ns, "hold slack": hold_slack_ns}
+    missed = [f"{what} {slack:g} ns" for what, slack in slacks.items() if slack is not None and slack < 0]
+    return f"timing not met, {', '.join(missed)}" if missed else None

@@ -91,7 +91,7 @@ def parse_report(text: str, where: str | Path) -> Report:
         use = {name: (int(entry["used"]), int(entry["available"])) for name, entry in content["utilization"].items()}
         slowest = min(clocks, key=lambda name: clocks[name])
         path = _critical_path(content["critical_paths"], slowest)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise LayoutError(f"is not what nextpnr writes with --report ({error!r})", where, _REMEDY) from None
     if not clocks[slowest] > 0:
         raise LayoutError(f"states a clock of {clocks[slowest]} MHz", where, _REMEDY)

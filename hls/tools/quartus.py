@@ -76,7 +76,10 @@ class Quartus(Adapter):
             return None
         fit = read_report(self.work / REPORTS / f"{self.target.name}.fit.rpt", parse_fit)
         timing = read_report(self.work / REPORTS / f"{self.target.name}.sta.rpt", parse_sta)
-        notes = (None if fit.alm is None else f"{fit.alm} ALM", timing_note(timing.setup_slack_ns))
+        notes = (
+            None if fit.alm is None else f"{fit.alm} ALM",
+            timing_note(timing.setup_slack_ns, timing.hold_slack_ns),
+        )
         return self.row(
             tool,
             "vendor",

@@ -75,7 +75,7 @@ class Vivado(Adapter):
             dsp=used.dsp,
             bram=used.bram,
             fmax_mhz=timing.fmax_mhz,
-            note=timing_note(timing.setup_slack_ns),
+            note=timing_note(timing.setup_slack_ns, timing.hold_slack_ns if step == "implementation" else None),
         )
 
     def hierarchy(self, step: str) -> tuple[Instance, ...]:

@@ -217,7 +217,7 @@ def _net_names(nets: Mapping[str, Any]) -> dict[int, str]:
 def _json_object(text: str, where: str | Path) -> dict[str, Any]:
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LayoutError(f"{_REPORTS}: not JSON ({error})", where, _REMEDY) from None
     if not isinstance(content, dict):
         raise LayoutError(f"{_REPORTS}: not a JSON object", where, _REMEDY)

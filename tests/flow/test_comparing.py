@@ -13,8 +13,9 @@ from flow.comparing import find_candidates, find_jets
 from hls.compare import Scores
 from hls.comparison import Comparison
 from hls.report import Report
-from jets.dataset import JetsFile, JetsWriter, split_of
+from jets.dataset import JetsFile, JetsWriter
 from jets.errors import InputError
+from jets.splits import split_of
 from tests.flow.test_verbs import BASE, refused
 from tests.hls.conftest import sections_of
 from tests.synthetic import synthetic_jets

@@ -13,13 +13,13 @@ import yaml
 import tagware
 from compress.prune import PruneConfig
 from compress.quantize.cost import constants
-from flow.extension import check_kept
+from flow.extension import check_kept, firmware_of
 from flow.project import ProjectFolder
 from flow.reporting import COSIM, FIRMWARE, KEPT
 from flow.source import open_jets
 from flow.steps import stages
 from hls.convert import convert_student
-from hls.csim.sources import VECTORS
+from hls.csim.sources import BUILD, VECTORS
 from hls.project import HlsConfig
 from hls.report import Report
 from jets.errors import ConfigError, ExactnessError, InputError
@@ -131,7 +131,11 @@ def test_the_project_gains_a_tagger_and_keeps_every_bit_of_the_first(project: Pr
 def test_one_changed_bit_of_the_rtl_or_weight_of_the_first_task_is_seen(project: ProjectFolder, tmp_path: Path) -> None:
     assert project.extended is not None
     upstream = {name: project.build / name for name in ("jets", "distil", "csim", "rtl", "cosim")}
+    compiled = firmware_of(project.extended) / BUILD
+    aside = compiled.rename(tmp_path / BUILD)
     check_kept(project.extended, claim_folder(tmp_path / "same"), upstream)
+    assert not compiled.exists(), "it is compiled in a folder of its own"
+    aside.rename(compiled)
     assert read_json(tmp_path / "same" / KEPT) == read_json(project.build / "kept" / KEPT)
     outputs = np.load(upstream["cosim"] / COSIM / "outputs.npy")
     outputs[-1, 0] ^= 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,10 +12,12 @@ import pytest
 import flow.hardware
 import flow.steps
 import tagware
-from hls.rtl.design import Bus, Design
+from hls.cosim import CosimConfig
+from hls.project import Tensor
+from hls.rtl.design import Bus, Design, Element
 from hls.synth import NetlistCheck, SynthConfig, Synthesis
 from hls.tools.adapter import VendorConfig
-from jets.errors import ExactnessError
+from jets.errors import DataError, ExactnessError
 
 NOTHING = Bus(())
 DESIGN = Design("small", "verilog", "handshake", 1, 5.0, "xcvu13p", NOTHING, NOTHING, 3, 1.0, (), {"rtl/small.v": ""})
@@ -39,6 +43,18 @@ def test_a_vendors_tool_runs_behind_the_prefix_of_the_environment(
     for config in (VendorConfig(), VendorConfig(prefix=("nice",))):
         assert flow.hardware.run_vendor("vivado", ["synthesis"], tmp_path, config, tmp_path / "out") == []
     assert seen == [("ssh", "-tt", "eda01"), ("nice",)]
+
+
+def test_codes_of_another_binary_point_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    buses = [Bus((Element(0, 8, fraction_bits, True),)) for fraction_bits in (4, 6)]
+    design = replace(DESIGN, input=buses[0], output=buses[1])
+    types = [Tensor("x", (1,), "ap_fixed<8,4>", 8, fraction_bits, True) for fraction_bits in (4, 5)]
+    monkeypatch.setattr(Design, "load", staticmethod(lambda _: design))
+    monkeypatch.setattr("hls.project.Project.load", lambda _: None)
+    monkeypatch.setattr("hls.csim.build", lambda _: SimpleNamespace(input=types[0], output=types[1]))
+    with pytest.raises(DataError, match=r"output 0 .*ap_fixed<8,4>"):
+        flow.hardware.simulate_rtl(tmp_path / "design", tmp_path, CosimConfig(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_stage_with_a_wrong_netlist_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

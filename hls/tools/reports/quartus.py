@@ -30,10 +30,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class TimingAnalysis:
-    """The Timing Analyzer's report (`REVISION.sta.rpt`): slowest Fmax and worst setup slack over all corners."""
+    """The Timing Analyzer's report (`REVISION.sta.rpt`): slowest Fmax and worst slacks over all corners."""
 
     fmax_mhz: float | None
     setup_slack_ns: float | None
+    hold_slack_ns: float | None
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,13 @@ def parse_sta(text: str) -> TimingAnalysis:
         for row in rows_of(body, ";"):
             if len(row) > 2 and row[0] != "Fmax":
                 fmax.append(decimal(row[1].removesuffix("MHz"), f"Restricted Fmax of {title}"))
-    slack = [row[1] for row in rows_of(text, ";") if len(row) > 1 and row[0] == "Worst-case Slack"]
+    slacks = [row[1:3] for row in rows_of(text, ";") if len(row) > 2 and row[0] == "Worst-case Slack"]
     if not fmax:
         raise missing("Fmax Summary")
-    if not slack:
+    if not slacks:
         raise missing("Multicorner Timing Analysis Summary")
-    return TimingAnalysis(min((f for f in fmax if f is not None), default=None), decimal(slack[0], "Setup"))
+    setup, hold = (decimal(slack, what) for slack, what in zip(slacks[0], ("Setup", "Hold"), strict=True))
+    return TimingAnalysis(min((f for f in fmax if f is not None), default=None), setup, hold)
 
 
 def parse_oneapi(text: str) -> OneApi:

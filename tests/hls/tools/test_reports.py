@@ -62,7 +62,7 @@ EXPECTED: list[tuple[str, Callable[[str], Any], Any]] = [
         Fit("22.4.0 Build 94 12/07/2022 SC Pro Edition", "10CX220YF780E5G", 1930, 2137, 761, 7, 2),
     ),
     ("fit_lite.rpt", parse_fit, Fit("22.1std.0 Build 915 10/25/2022 SC Lite", "5CSEBA6U23I7", 1930, 2137, 761, 7, 2)),
-    ("sta.rpt", parse_sta, TimingAnalysis(131.58, -2.6)),
+    ("sta.rpt", parse_sta, TimingAnalysis(131.58, -2.6, 0.019)),
     ("oneapi_quartus.json", parse_oneapi, OneApi(252.84, 2212, 5001, 12, 5)),
 ]  # fmt: skip
 HIERARCHY = ("hierarchy.rpt", parse_hierarchy, None)

@@ -157,7 +157,16 @@ def test_vivado_synthesizes_and_implements_a_design(
     assert (tmp_path / "vivado/clock.xdc").read_text() == "create_clock -name aclk -period 5.0 [get_ports aclk]\n"
     script = (tmp_path / "vivado/synthesis.tcl").read_text()
     assert "read_verilog {rtl/top.v}" in script and "-include_dirs {rtl}" in script and "parameters.vh" not in script
-    assert Vivado(design, VendorConfig(), tmp_path).hierarchy("implementation")[0].lut == 21734
+    vivado = Vivado(design, VendorConfig(), tmp_path)
+    assert vivado.hierarchy("implementation")[0].lut == 21734
+    for step, told in (
+        ("synthesis", "timing not met, slack -1.25 ns"),
+        ("implementation", "timing not met, hold slack -0.033 ns"),
+    ):
+        report = tmp_path / f"vivado/{step}_timing.rpt"
+        report.write_text(report.read_text().replace("  0.033  ", " -0.033  "))
+        row = vivado.read(vivado.find(), step)
+        assert row is not None and row.note == told
 
 
 def test_vivado_reads_vhdl_in_the_order_of_use_and_constrains_a_handshake(design: Design, tmp_path: Path) -> None:
