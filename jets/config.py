@@ -46,7 +46,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(existing_file(path, "YAML file").read_text(), OnceLoader)
     except PermissionError:
         raise InputError("cannot be read", path, "correct its permissions") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # not text, no date or number, too deep
         raise ConfigError(f"is not YAML ({error})", path, "correct its syntax") from None
     if not isinstance(content, dict):
         raise ConfigError("must be a mapping of keys to values", path, "see docs/project.md for an example")

@@ -130,7 +130,11 @@ def claim_folder(folder: Path) -> Path:
 def existing_file(path: str | Path, what: str = "file", remedy: str = "check the path") -> Path:
     """Return `path` as a Path; raise InputError when there is no such file."""
     path = Path(path)
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError:  # a name that is too long
+        found = False
+    if not found:
         raise InputError(f"no such {what}", path, remedy)
     return path
 

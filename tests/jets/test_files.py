@@ -151,6 +151,8 @@ def test_json_goes_round_and_bad_json_is_named(tmp_path: Path) -> None:
         read_json(tmp_path / "none.json")
     with pytest.raises(InputError, match="no such YAML file"):
         existing_file(tmp_path, "YAML file")
+    with pytest.raises(InputError, match="no such file"):
+        existing_file(tmp_path / ("9" * 5000))
 
 
 def test_json_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

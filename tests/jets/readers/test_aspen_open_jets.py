@@ -8,7 +8,7 @@ import pytest
 from jets.dataset import IDENTITIES, Jets, JetsFile, concatenate
 from jets.errors import DataError, LayoutError, TagwareError
 from jets.readers import ImportConfig, aspen_open_jets, import_jets
-from tests.jets.readers.public_files import assert_refused, put, save
+from tests.jets.readers.public_files import assert_refused, put, random_momenta, save
 
 ONE = ImportConfig(processes=1)
 Arrays = dict[str, Any]
@@ -16,8 +16,7 @@ CODES = np.array([211, -211, 130, 22, 11, -13])
 CHARGES = np.array([1, -1, 0, 0, -1, 1])
 
 
-@pytest.fixture
-def arrays(random_momenta: Callable[..., Any]) -> Arrays:
+def file_arrays() -> Arrays:
     """What a file of Aspen Open Jets holds: 150 candidates with 11 features, and three tables of jets."""
     momenta, rng = random_momenta(20, 150), np.random.default_rng(2)
     mask = momenta[..., :1] > 0
@@ -31,6 +30,11 @@ def arrays(random_momenta: Callable[..., Any]) -> Arrays:
         "PFCands": candidates.astype(np.float32), "jet_kinematics": np.ones((20, 4)),
         "event_info": np.ones((20, 3)), "jet_tagging": np.ones((20, 13)),
     }  # fmt: skip
+
+
+@pytest.fixture
+def arrays() -> Arrays:
+    return file_arrays()
 
 
 def read(path: Path, size: int = 7) -> Jets:

@@ -8,14 +8,13 @@ import pytest
 from jets.dataset import Jets, JetsFile, concatenate
 from jets.errors import DataError, LayoutError, TagwareError
 from jets.readers import READERS, ImportConfig, import_jets, rs3l
-from tests.jets.readers.public_files import assert_refused, put, save
+from tests.jets.readers.public_files import assert_refused, put, random_momenta, save
 
 ONE = ImportConfig(processes=1)
 Arrays = dict[str, Any]
 
 
-@pytest.fixture
-def arrays(random_momenta: Callable[..., Any]) -> Arrays:
+def file_arrays() -> Arrays:
     """What a file of RS3L holds: 20 jets, light (1), H -> bb (4) and g -> gg (8), in five views."""
     momenta, rng = random_momenta(100, 40).reshape(20, 5, 40, 4), np.random.default_rng(2)
     energy, px, py, pz = np.moveaxis(momenta, -1, 0)
@@ -38,6 +37,11 @@ def arrays(random_momenta: Callable[..., Any]) -> Arrays:
     jets[:, :, 0] = np.array([1, 4, 8])[np.arange(20) % 3][:, None]
     candidates = np.stack(columns, axis=2) * mask[:, :, None]
     return {"singletons": jets, "jet_pflow_cands": candidates.astype(np.float32)}
+
+
+@pytest.fixture
+def arrays() -> Arrays:
+    return file_arrays()
 
 
 def read(path: Path, name: str = "rs3l", size: int = 7) -> Jets:
