@@ -31,7 +31,6 @@ from models.keras_start import start_keras
 from models.students.recurrent import RecurrentSpec
 from models.tagger import Tagger
 
-CONFIG = DistilConfig(float_epochs=40, quantized_epochs=10, batch_size=128, patience=40)
 SEEN: Mapping[str, Augmentation | None] = {
     "stored outputs": None,
     "augmented jets": Augmentation(rotate=True, reflect=True, smear_pt=0.1, smear_angle_gev=0.1),
@@ -53,12 +52,16 @@ def students(options: argparse.Namespace, few: JetsFile) -> dict[str, list[Path]
     """The folders of the quantized students of every way, seed by seed."""
     teacher = Tagger.load(options.teacher)
     outputs = teacher_outputs(options.teacher, few, options.folder)
+    float_epochs, quantized_epochs = options.epochs
+    config = DistilConfig(
+        float_epochs=float_epochs, quantized_epochs=quantized_epochs, batch_size=128, patience=float_epochs
+    )
     folders: dict[str, list[Path]] = {way: [] for way in SEEN}
     for seed in options.seeds:
         for number, (way, seen) in enumerate(SEEN.items()):
             online = None if seen is None else Online(seen, teacher)
             out = options.folder / f"seed_{seed}" / f"{number}"
-            distil(RecurrentSpec(), Bits(), few, outputs, dataclasses.replace(CONFIG, seed=seed), out, online=online)
+            distil(RecurrentSpec(), Bits(), few, outputs, dataclasses.replace(config, seed=seed), out, online=online)
             folders[way].append(out / "quantized")
     return folders
 
@@ -110,6 +113,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where jets, students and results go")
     parser.add_argument("--n-train", type=int, default=2000, help="training jets")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--epochs", type=int, nargs=2, default=[40, 10], metavar=("FLOAT", "QUANTIZED"))
     parser.add_argument("--page", type=Path, help="a page with report markers that gets the table")
     run(parser.parse_args())
 

@@ -27,8 +27,6 @@ from models.tagger import Tagger
 from models.training import TrainConfig, train
 
 PERCENT = (1, 3, 10, 30, 100)
-STEPS = 300
-"""Optimizer steps of a training, at least an epoch of all jets: few jets are seen more often."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,7 @@ class Transfer:
     n_per_class: int
     seeds: int
     backbone_rate: float
+    steps: int
 
     def jets(self, card: str, seed: int) -> JetsFile:
         """The jets of a detector card, simulated unless they are there."""
@@ -50,7 +49,7 @@ class Transfer:
     def train(self, file: JetsFile, labels: int, seed: int, start: Tagger | None, name: str) -> Tagger:
         """A tagger from so many labels."""
         batch = max(16, min(256, labels // 8))
-        epochs = max(5, STEPS * batch // labels)
+        epochs = max(5, self.steps * batch // labels)
         how = TrainConfig(
             epochs=epochs, patience=max(5, epochs // 4), max_jets=labels, batch_size=batch, seed=seed,
             backbone_rate=1.0 if start is None else self.backbone_rate,
@@ -64,7 +63,7 @@ class Transfer:
         """Labels, and the AUC from scratch and from the first detector."""
         n_before, n_after = (len(file.read("train")) for file in (before, after))
         test = after.read("test")
-        labels = [max(16, n_after * percent // 100) for percent in PERCENT]
+        labels = sorted({max(16, n_after * percent // 100) for percent in PERCENT})
         areas = np.zeros((2, len(labels), self.seeds))
         for seed in range(self.seeds):
             start = self.train(before, n_before, 1 + seed, None, "before")
@@ -90,10 +89,11 @@ def main() -> None:
     parser.add_argument("--n-per-class", type=int, default=5000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--backbone-rate", type=float, default=0.3)
+    parser.add_argument("--steps", type=int, default=300, help="of a training, in five epochs at least")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    how = (options.architecture, options.n_per_class, options.seeds, options.backbone_rate)
+    how = (options.architecture, options.n_per_class, options.seeds, options.backbone_rate, options.steps)
     transfer = Transfer(options.out, *how)
     files = transfer.jets(options.before, 1), transfer.jets(options.after, 2)
     labels, scratch, tuned = transfer.curves(*files)

@@ -84,11 +84,11 @@ def mean_gain(pairs: Pairs, labels: NDArray[Any], rows: NDArray[np.intp] | slice
 
 
 def paired(pairs: Pairs, labels: NDArray[Any]) -> dict[str, dict[str, float]]:
-    """Mean difference over seeds of each of `numbers`; errors from their scatter, from the test jets, and both."""
+    """Mean difference over seeds of each of `numbers`; errors from their scatter (one has none), the jets, and both."""
     rng = np.random.default_rng(1)
     gains = np.array([mean_gain([pair], labels) for pair in pairs])
     replicas = [mean_gain(pairs, labels, rng.integers(0, len(labels), len(labels))) for _ in range(REPLICAS)]
-    seeds = gains.std(axis=0, ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.full(len(NUMBERS), np.nan)
+    seeds = gains.std(axis=0, ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.zeros(len(NUMBERS))
     jets = np.std(replicas, axis=0, ddof=1)
     columns = zip(NUMBERS, gains.mean(axis=0), seeds, jets, strict=True)
     return {

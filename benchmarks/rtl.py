@@ -25,6 +25,8 @@ import hls4ml
 import keras
 import numpy as np
 import qkeras
+from hls4ml.backends.backend import get_available_backends, register_backend
+from hls4ml.writer import register_writer
 from numpy.typing import NDArray
 
 from compress.distil import DistilConfig, distil
@@ -34,6 +36,7 @@ from compress.quantize.exact import ExactBits
 from compress.quantize.exact import build_quantized as build_exact
 from compress.quantize.qkeras import Bits
 from compress.quantize.qkeras import build_quantized as build_qkeras
+from hls.backend import NAME, register
 from hls.convert import convert_student
 from hls.convert.graph import build_graph
 from hls.convert.plan import plan_layers
@@ -144,9 +147,11 @@ def quantized(x: Any) -> Any:
 
 def through_hls4ml(model: Any, folder: Path) -> Converted:
     """A model by hls4ml's own converter with our backend."""
-    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="tagware")
+    if NAME not in get_available_backends():  # where tagware is not installed
+        register(register_backend, register_writer)
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=NAME)
     graph = hls4ml.converters.convert_from_keras_model(
-        model, hls_config=config, backend="tagware", output_dir=str(folder / "firmware")
+        model, hls_config=config, backend=NAME, output_dir=str(folder / "firmware")
     )
     graph.compile()
     circuit: Circuit = graph.circuit

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import jets
 from compress.fit import Phase, Split, fit
 from compress.objective import LossConfig, Objective, pack
+from compress.quantize.budget import Budget
 from hls.convert import convert_student
 from hls.convert.graph import build_graph
 from hls.convert.plan import plan_layers
@@ -32,14 +32,14 @@ from hls.rtl.config import RtlConfig
 from hls.rtl.emit import emit
 from hls.synth import SynthConfig, synthesize
 from jets.dataset import JetsFile
+from jets.samples import sample_path
 from models.keras_start import start_keras
 from models.students.exact.fixed_point import FixedPoint
 
-SAMPLE = Path(jets.__file__).with_name("samples") / "five_class.h5"
-WIDTHS = (16, 64, 32, 32, 5)
+FEATURES, CLASSES = 16, 5
 INPUT, WEIGHT, BIAS = FixedPoint(5, 3), FixedPoint(4, 1), FixedPoint(6, 2)
 ACTIVATION, OUTPUT = FixedPoint(4, 2, False), FixedPoint(12, 6)
-PHASE = Phase("learnt bits", epochs=50, learning_rate=5e-3, batch_size=256, patience=50, seed=1)
+SEED = 1
 
 
 @dataclass(frozen=True)
@@ -64,25 +64,26 @@ class Row:
         return f"| {' | '.join([*cells, *(f'{ratio:.2f}' for ratio in ratios), f'{self.fmax_mhz:.0f}'])} |"
 
 
-def network() -> Any:
+def network(dense: Sequence[int]) -> Any:
     """The student with learnt bits, features (n_jets, 16) -> logits (n_jets, 5)."""
     import keras
 
     from models.students.exact.layers import ExactCast, ExactDense
 
-    keras.utils.set_random_seed(PHASE.seed)
-    inputs = keras.Input((WIDTHS[0],), name="features")
+    keras.utils.set_random_seed(SEED)
+    inputs = keras.Input((FEATURES,), name="features")
     x = ExactCast({"result": INPUT}, learn_bits=True, name="features_q")(inputs)
-    for place, width in enumerate(WIDTHS[1:]):
+    for place, width in enumerate((*dense, CLASSES)):
         x = ExactDense(width, {"weight": WEIGHT, "bias": BIAS}, learn_bits=True, name=f"dense_{place}")(x)
-        last = place == len(WIDTHS) - 2
+        last = place == len(dense)
         x = ExactCast({"result": OUTPUT if last else ACTIVATION}, learn_bits=not last, name=f"cast_{place}")(x)
     return keras.Model(inputs, x, name="jet_mlp")
 
 
 def splits() -> dict[str, Split]:
     """Standardised features and labels of the packaged jets."""
-    parts = {name: JetsFile(SAMPLE).read(name) for name in ("train", "validation", "test")}
+    file = JetsFile(sample_path("five_class"))
+    parts = {name: file.read(name) for name in ("train", "validation", "test")}
     start = parts["train"].high_level
     assert start is not None
     mean, deviation = start.mean(axis=0), start.std(axis=0)
@@ -94,13 +95,16 @@ def splits() -> dict[str, Split]:
     return {name: split(part) for name, part in parts.items()}
 
 
-def measure(data: dict[str, Split], ebops_weight: float, folder: Path) -> Row:
+def measure(data: dict[str, Split], ebops_weight: float, options: argparse.Namespace) -> Row:
     """Train, check against C simulation, emit, map."""
-    from compress.quantize.exact_cost import cost
+    from compress.quantize import exact_cost
 
-    model, config = network(), HlsConfig(name="jet_mlp")
-    objective = Objective(LossConfig(logits="cross_entropy"), WIDTHS[-1], lambda: ebops_weight * cost(model))
-    fit(model, data["train"], data["validation"], objective, PHASE, folder / "curve.csv")
+    model, config = network(options.dense), HlsConfig(name="jet_mlp")
+    budget = Budget(model, exact_cost.cost, exact_cost.ebops, None, ebops_weight)
+    objective = Objective(LossConfig(logits="cross_entropy"), CLASSES, budget)
+    phase = Phase("learnt bits", options.epochs, 5e-3, batch_size=256, patience=options.epochs, seed=SEED)
+    folder = options.folder / f"{ebops_weight:g}"
+    fit(model, data["train"], data["validation"], objective, phase, folder / "curve.csv")
     test = data["test"]
     accuracy = float(np.mean(np.argmax(model.predict(test.inputs, verbose=0), axis=1) == test.labels))
     convert_student(model, config, folder / "firmware", "benchmark", test.inputs)
@@ -108,7 +112,7 @@ def measure(data: dict[str, Split], ebops_weight: float, folder: Path) -> Row:
     design = emit(trace(graph), config.name, RtlConfig())
     (mapped,) = synthesize(design, SynthConfig(), folder / "synthesis").mapped
     assert mapped.timing is not None
-    weights = weights_of(model)
+    weights = weights_of(model, options.dense)
     return Row(
         accuracy=accuracy,
         zeros=float(np.mean(weights == 0)),
@@ -122,10 +126,10 @@ def measure(data: dict[str, Split], ebops_weight: float, folder: Path) -> Row:
     )
 
 
-def weights_of(model: Any) -> NDArray[np.float64]:
+def weights_of(model: Any, dense: Sequence[int]) -> NDArray[np.float64]:
     """Every weight of the firmware but the biases."""
     layers = [layer for layer in model.layers if "weight" in getattr(layer, "quantizers", {})]
-    assert [layer.constants()["weight"].shape for layer in layers] == list(pairwise(WIDTHS))
+    assert [layer.constants()["weight"].shape for layer in layers] == list(pairwise((FEATURES, *dense, CLASSES)))
     return np.concatenate([layer.constants()["weight"].ravel() for layer in layers])
 
 
@@ -134,13 +138,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--ebops-weight", type=float, nargs="+", default=(5e-5,))
+    parser.add_argument("--dense", type=int, nargs="+", default=(64, 32, 32), metavar="WIDTH")
+    parser.add_argument("--epochs", type=int, default=50)
     options = parser.parse_args(arguments)
     start_keras()
     data = splits()
     columns = "accuracy | zeros | EBOPs | cost | LUT | sites | FF | stages | LUT/EBOPs | sites/EBOPs | LUT/cost"
     print(f"| {columns} | sites/cost | MHz |\n|{'---|' * 13}")
     for weight in options.ebops_weight:
-        print(measure(data, weight, options.folder / f"{weight:g}").line(), flush=True)
+        print(measure(data, weight, options).line(), flush=True)
 
 
 if __name__ == "__main__":

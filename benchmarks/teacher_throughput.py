@@ -8,13 +8,12 @@ prints jets a second, the median of rounds in turn, and the peak memory of a pro
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import resource
 import statistics
 import time
-from typing import Any
+from functools import partial
 
 import torch
+from apart import apart
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.registry import architecture
@@ -24,8 +23,8 @@ THROUGHPUT = {"pet": SMALL, "omnilearned": SMALL | {"tokens": 4, "head_blocks": 
 WARM_UP_STEPS, STEPS, ROUNDS = 2, 6, 3
 
 
-def steps(name: str, batch: int, threads: int, answer: Any) -> None:
-    """Train on random jets of 32 constituents; sends parameters, jets a second and the peak memory in MB."""
+def steps(name: str, batch: int, threads: int) -> tuple[int, float]:
+    """Train on random jets of 32 constituents: how many parameters, and jets a second."""
     torch.set_num_threads(threads)
     torch.manual_seed(1)
     design = architecture(name)
@@ -43,25 +42,19 @@ def steps(name: str, batch: int, threads: int, answer: Any) -> None:
         optimizer.zero_grad()
         binary_cross_entropy_with_logits(network(**given)[:, 0], torch.arange(batch) % 2.0).backward()
         optimizer.step()
-    rate = STEPS * batch / (time.perf_counter() - begun)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    answer.put((sum(weights.numel() for weights in learning), rate, memory))
+    return sum(weights.numel() for weights in learning), STEPS * batch / (time.perf_counter() - begun)
 
 
 def throughput(batch: int, threads: int) -> None:
     """Print the median of some rounds, each network in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    answers: dict[str, list[tuple[int, float, float]]] = {name: [] for name in THROUGHPUT}
+    found: dict[str, list[tuple[tuple[int, float], float]]] = {name: [] for name in THROUGHPUT}
     for _ in range(ROUNDS):
-        for name, found in answers.items():
-            answer = context.Queue()
-            process = context.Process(target=steps, args=(name, batch, threads, answer))
-            process.start()
-            found.append(answer.get())
-            process.join()
+        for name, rounds in found.items():
+            rounds.append(apart(partial(steps, name, batch, threads)))
     print("network | parameters | jets/s | of each round | peak MB", flush=True)
-    for name, found in answers.items():
-        parameters, rates, memory = zip(*found, strict=True)
+    for name, rounds in found.items():
+        trained, memory = zip(*rounds, strict=True)
+        parameters, rates = zip(*trained, strict=True)
         each = ", ".join(f"{rate:.0f}" for rate in rates)
         print(f"{name} | {parameters[0]:,} | {statistics.median(rates):.0f} | {each} | {max(memory):.0f}", flush=True)
 

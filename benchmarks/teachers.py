@@ -31,10 +31,11 @@ from hls.compare import Scores, difference_physics, model_physics
 from hls.plots import canvas
 from hls.tables import ABSENT, Table, count, measured, replace_table
 from jets.batches import StoredSplit
-from jets.dataset import SPLITS, JetsFile, JetsWriter
+from jets.dataset import JetsFile, JetsWriter
 from jets.errors import ToolNotFound
 from jets.files import claim_folder, json_digest, read_json, replacing, write_json
 from jets.samples import sample_path
+from jets.splits import SPLITS
 from models.registry import architecture
 from models.tagger import Tagger
 from models.training import PretrainConfig, TrainConfig, load_start, pretrain, train
