@@ -58,7 +58,7 @@ class Driver:
     def run(self, n_trials: int, hire: Callable[[], AbstractContextManager[Workers]]) -> None:
         """Evaluate trials until the study has `n_trials` of them, or all options were tried.
 
-        Those of earlier calls and of other drivers count.
+        Those of earlier calls and of other drivers count, also those that a living driver has under way.
 
         Raises:
             TagwareError: what every trial would stumble over; trials under way are put back into the queue.
@@ -67,9 +67,12 @@ class Driver:
 
         with tqdm(total=n_trials, initial=self.n_finished(), desc="search", disable=None, unit="trial") as bar:
             more = True
-            while more and self._wanted(n_trials):
-                with hire() as workers:
-                    more = self._work(n_trials, workers, bar)
+            while more and not self._provided(n_trials):
+                if self._wanted(n_trials):
+                    with hire() as workers:
+                        more = self._work(n_trials, workers, bar)
+                else:
+                    time.sleep(1)
 
     def n_finished(self) -> int:
         """Trials that count: finished, neither put back into the queue nor the same as another."""
@@ -78,8 +81,15 @@ class Driver:
     def _wanted(self, n_trials: int) -> bool:
         """Whether a trial more may be started."""
         self._requeue_lost()
-        under_way = sum(trial.state.name == "RUNNING" for trial in self.study.get_trials(deepcopy=False))
-        return self.n_finished() + under_way < n_trials
+        return self.n_finished() + len(self._under_way()) < n_trials
+
+    def _provided(self, n_trials: int) -> bool:
+        """Whether enough trials are finished or under way, not counting those whose driver may have died unsigned."""
+        self._requeue_lost()
+        return self.n_finished() + sum(DRIVER in trial.user_attrs for trial in self._under_way()) >= n_trials
+
+    def _under_way(self) -> list[FrozenTrial]:
+        return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
 
     def _work(self, n_trials: int, workers: Workers, bar: Any) -> bool:
         """Until there are enough, or a worker was killed and the others are done; False when nothing is untried."""
@@ -122,9 +132,9 @@ class Driver:
         """The next trial: what the sampler proposes, or where that was tried already what was not; None without any."""
         distributions = self.space.distributions()
         trial = self.study.ask(distributions)
+        self._sign(trial)
         twin = self._twin(trial.params)
         if twin == trial.number:
-            self._sign(trial)
             return trial
         self._end(trial, "PRUNED", None, {SAME: twin})
         rng = np.random.default_rng((self.seed, trial.number))
@@ -157,8 +167,8 @@ class Driver:
         trial.set_user_attr(DRIVER, {"host": socket.gethostname(), "pid": os.getpid(), "seen": time.time()})
 
     def _requeue_lost(self) -> None:
-        for trial in self.study.get_trials(deepcopy=False):
-            if trial.state.name == "RUNNING" and _is_lost(trial):
+        for trial in self._under_way():
+            if _is_lost(trial):
                 self._requeue(trial, "its process was killed")
 
     def _requeue(self, trial: Trial | FrozenTrial, reason: str | None) -> None:

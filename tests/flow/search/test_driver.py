@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ import optuna
 import pytest
 from optuna.storages import BaseStorage
 
+import flow.search.driver
 from flow.project import ProjectFolder
 from flow.search.driver import DRIVER, GONE, OBJECTIVES, OUTCOME, SAME, Driver
 from flow.search.space import Space
@@ -124,6 +126,26 @@ def test_a_driver_of_another_machine_is_gone_when_it_has_been_silent(storage: Ba
         trial.set_user_attr(DRIVER, {"host": "elsewhere", "pid": 1, "seen": seen})
     found.run(3, threads)
     assert [GONE in trial.user_attrs for trial in found.study.trials[:2]] == [True, False]
+
+
+def test_a_trial_whose_driver_died_before_it_signed_is_waited_for(
+    storage: BaseStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = driver(storage)
+    found.study.ask(found.space.distributions())
+    monkeypatch.setattr(flow.search.driver, "LEASE_SECONDS", 2.0)
+    found.run(3, threads)
+    assert found.n_finished() == 3 and GONE in found.study.trials[0].user_attrs
+
+
+def test_a_trial_that_is_signed_late_is_left_to_its_driver(storage: BaseStorage) -> None:
+    found = driver(storage)
+    late = found.study.ask(found.space.distributions())
+    signer = threading.Timer(2.0, found._sign, [late])
+    signer.start()
+    found.run(3, threads)
+    signer.join()
+    assert found.n_finished() == 2 and found.study.trials[0].state.name == "RUNNING"
 
 
 def test_what_every_trial_would_stumble_over_ends_the_search_and_loses_no_trial(storage: BaseStorage) -> None:
