@@ -15,9 +15,11 @@ from flow.project import ProjectFolder
 from flow.reporting import GOLDEN
 from hls.convert import convert
 from hls.csim import Vectors, build
+from hls.package.onnx import quantized_onnx, run_onnx
 from hls.report import Report
 from jets.config import read_yaml
 from models.keras_start import start_keras
+from models.tagger import Tagger
 from tests.documentation import types_in
 
 ROOT = Path(__file__).parents[1]
@@ -72,10 +74,14 @@ def test_a_project_runs_again_to_its_saved_report(project: Path, tmp_path: Path)
 
 @pytest.mark.long
 @pytest.mark.parametrize("project", [path for path in PROJECTS if (path / GOLDEN).is_dir()], ids=lambda path: path.name)
-def test_firmware_of_the_saved_student_gives_the_golden_vectors(project: Path, tmp_path: Path) -> None:
+def test_firmware_and_onnx_of_the_saved_student_give_the_golden_vectors(project: Path, tmp_path: Path) -> None:
     start_keras()
-    firmware = convert(project / GOLDEN / "student", ProjectFolder.load(project).config.hls, tmp_path / "firmware")
-    compiled = build(firmware)
+    student, config = project / GOLDEN / "student", ProjectFolder.load(project).config.hls
+    compiled = build(convert(student, config, tmp_path / "firmware"))
     vectors = Vectors.load(project / GOLDEN / "vectors", compiled.input, compiled.output)
     assert np.array_equal(compiled.predict_codes(vectors.inputs), vectors.golden)
     assert len(np.unique(vectors.golden, axis=0)) > 100
+    (tmp_path / "network.onnx").write_bytes(quantized_onnx(Tagger.load(student).network, config))
+    inputs = vectors.inputs.reshape(-1, *compiled.input.shape) * 2.0**-compiled.input.fraction_bits
+    logits = run_onnx(tmp_path / "network.onnx", inputs)
+    assert np.array_equal(logits * 2.0**compiled.output.fraction_bits, vectors.golden)
