@@ -1,4 +1,7 @@
-"""Runs that are killed, damaged or left without a disk: the same command ends with what an undisturbed run gives."""
+"""Runs that are killed, damaged or left without a disk: the same command ends with what an undisturbed run gives.
+
+Each run has a home, a folder of temporary files and a current folder of its own, in which it must leave nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,8 @@ import pytest
 from flow.project import ProjectFolder
 from flow.stages import MANIFEST, Runner
 from flow.steps import stages
-from jets.dataset import JetsWriter
+from hls.cosim.verilator import cache
+from jets.dataset import JetsFile, JetsWriter
 from jets.files import file_digest, read_json
 from jets.hdf5 import open_hdf5
 from tests.synthetic import synthetic_jets
@@ -38,6 +43,11 @@ hls: {name: tiny}
 synth: null
 compare: {n_replicas: 20, n_bins: 2, robustness: {n_jets: 300}}
 """
+CLASSES = ("../../$x/<b>", "/t$o_p")
+OUTSIDE = {"elsewhere": None, "current": None, "home": "HOME", "temporary": "TMPDIR", "cache": "XDG_CACHE_HOME"}
+"""Folders beside a project, with the variable that leads a run there."""
+LIBRARIES = ("home/.keras", "home/.config/matplotlib", "cache/matplotlib", "temporary/torchinductor_")
+"""Where Keras, Matplotlib and torch keep what is the same for every run."""
 KILLS = 20
 FILE_SIZES = (1_000, 200_000, 600_000)
 """Bytes that no file may exceed, so that one stage after another fails."""
@@ -47,10 +57,16 @@ TIMES = ("created", "stage_seconds")
 
 
 def make_project(folder: Path) -> Path:
+    """A project whose jets lie outside of its folder, of classes that would lead out, were they paths."""
     folder.mkdir(parents=True)
     (folder / "project.yaml").write_text(PROJECT)
-    with JetsWriter(folder / "jets.h5") as writer:
-        writer.append(synthetic_jets(2000))
+    for name in OUTSIDE:
+        (folder.parent / name).mkdir()
+    with JetsWriter(folder.parent / "elsewhere/jets.h5") as writer:
+        writer.append(synthetic_jets(2000, classes=CLASSES))
+    (folder / "jets.h5").symlink_to("../elsewhere/jets.h5")
+    cache().mkdir(parents=True, exist_ok=True)
+    (folder.parent / "cache/tagware").symlink_to(cache())
     return folder
 
 
@@ -61,14 +77,23 @@ def start(project: Path, file_size: int = resource.RLIM_INFINITY) -> subprocess.
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
 
     command = [sys.executable, "-m", "tagware", "run", str(project)]
+    folders = {variable: str(project.parent / name) for name, variable in OUTSIDE.items() if variable}
     with open(project / "log", "ab") as log:
-        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True, preexec_fn=limit)
+        return subprocess.Popen(
+            command,
+            cwd=project.parent / "current",
+            env={**os.environ, **folders, "PYTHONPATH": str(ROOT)},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=limit,
+        )
 
 
 def finish(project: Path) -> float:
     """Run to the end; the seconds that it took."""
     begun = time.monotonic()
-    assert start(project).wait(timeout=900) == 0, (project / "log").read_text()[-2000:]
+    assert start(project).wait(timeout=900) == 0, log_of(project)[-2000:]
     return time.monotonic() - begun
 
 
@@ -83,11 +108,49 @@ def results(project: Path) -> dict[str, Any]:
     return digests | said | {key: value for key, value in report.items() if key not in TIMES}
 
 
+def kill_at_work(project: Path, moments: random.Random, whole: Path, hit: Sequence[str]) -> str | None:
+    """Start a run and kill it at a random moment after it begins with a stage; None where the run had ended by then.
+
+    It is killed within twice the time of that stage in the `whole`, and that for every kill that fell into the stage
+    before, so that a busier machine comes on, too. Returns the stage that the kill fell into.
+    """
+    said = len(log_of(project))
+    process = start(project)
+    while process.poll() is None:
+        begun = [line.removesuffix(" …") for line in log_of(project)[said:].splitlines() if line.endswith(" …")]
+        if begun:
+            seconds = read_json(whole / "build" / begun[0] / MANIFEST)["seconds"]
+            time.sleep(moments.uniform(0, 2 * seconds * (1 + hit.count(begun[0]))))
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+        time.sleep(0.05)
+    if process.wait() == -signal.SIGKILL:
+        return log_of(project)[said:].rpartition(" …\n")[0].splitlines()[-1]
+    assert process.returncode == 0, log_of(project)[-2000:]
+    return None
+
+
+def log_of(project: Path) -> str:
+    return (project / "log").read_text(errors="replace") if (project / "log").is_file() else ""
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     """An undisturbed run, and its seconds."""
     project = make_project(tmp_path_factory.mktemp("whole") / "tiny")
     return project, finish(project)
+
+
+@pytest.mark.long
+@pytest.mark.xdist_group("faults")
+def test_a_run_leaves_nothing_outside_of_its_folder_but_what_libraries_keep(whole: tuple[Path, float]) -> None:
+    project, around = whole[0], whole[0].parent
+    found = (path for path in around.rglob("*") if path.name != ".config" and not path.is_relative_to(project))
+    names = sorted(path.relative_to(around).as_posix() for path in found)
+    given = sorted([*OUTSIDE, "cache/tagware", "elsewhere/jets.h5"])
+    assert [name for name in names if not name.startswith(LIBRARIES)] == given
+    assert {path.name for path in project.iterdir()} == {"project.yaml", "jets.h5", "log", "build"}
+    JetsFile(around / "elsewhere/jets.h5").verify()
 
 
 def assert_same_results(project: Path, whole: Path) -> None:
@@ -101,14 +164,14 @@ def assert_same_results(project: Path, whole: Path) -> None:
 def test_twenty_kills_at_random_moments_change_no_byte_of_the_results(
     whole: tuple[Path, float], tmp_path: Path
 ) -> None:
-    killed, moments = make_project(tmp_path / "tiny"), random.Random(1)
-    for _ in range(KILLS):
-        process = start(killed)
-        try:
-            process.wait(moments.uniform(0, whole[1] / 2))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    killed, moments, hit = make_project(tmp_path / "tiny"), random.Random(1), list[str]()
+    while len(hit) < KILLS:
+        stage = kill_at_work(killed, moments, whole[0], hit)
+        if stage is None:  # the run came to its end
+            shutil.rmtree(killed / "build")
+        else:
+            hit.append(stage)
+    assert len({*hit}) > 4, hit
     finish(killed)
     assert_same_results(killed, whole[0])
 
@@ -125,8 +188,8 @@ def damage(stage: Path) -> tuple[Path, bytes]:
 @pytest.mark.long
 @pytest.mark.xdist_group("faults")
 def test_a_damaged_artefact_of_any_stage_is_found_and_made_again(whole: tuple[Path, float], tmp_path: Path) -> None:
-    project = tmp_path / "tiny"
-    shutil.copytree(whole[0], project)
+    around = shutil.copytree(whole[0].parent, tmp_path / "around", symlinks=True)
+    project = around / whole[0].name
     runner = Runner(stages(ProjectFolder.load(project)), project / "build")
     assert {state.state for state in runner.states()} == {"fresh"}
     for stage in runner.stages:
@@ -148,7 +211,7 @@ def test_files_that_may_not_grow_end_a_run_in_one_sentence_and_the_next_goes_on(
     project, done = make_project(tmp_path / "tiny"), []
     for size in FILE_SIZES:
         assert start(project, size).wait(timeout=900) != 0, f"nothing is larger than {size} bytes"
-        log = (project / "log").read_text()
+        log = log_of(project)
         assert "Traceback" not in log, log[-4000:]
         done.append(log.count(" done\n"))
     assert done == sorted(set(done)), "each size reaches another stage"
