@@ -17,6 +17,7 @@ from flow.reporting import COSIM, DESIGN, FIRMWARE, ROWS, SYNTHESIS, TEACHER_OUT
 from flow.source import jets_inputs, open_jets, provide_jets
 from flow.stages import Stage
 from hls import synth
+from hls.comparison import comparison
 from hls.cosim import CosimConfig, find_simulator
 from hls.csim.compiler import find_compiler
 from hls.project import MANIFEST, HlsConfig
@@ -74,7 +75,8 @@ def stages(project: ProjectFolder) -> list[Stage]:
     named = {"project": project.name, "seed": config.compare.seed}
     found.append(Stage("report", everything, named, partial(write_report, project)))
     measured = ("jets", "teacher", "distil", "csim", "report")
-    found.append(Stage("comparison", measured, _plain(config.compare), partial(write_comparison, project)))
+    compared = {**_plain(config.compare), "layout": comparison.LAYOUT}
+    found.append(Stage("comparison", measured, compared, partial(write_comparison, project)))
     return found
 
 

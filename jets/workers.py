@@ -40,7 +40,7 @@ def run_tasks(
     Tasks must be picklable. With one process, or one task, they are run in this one, unless a `cluster` is to (`hire`).
 
     Raises:
-        InputError: there is no scheduler at this address, or it has no workers.
+        InputError: there is no scheduler at this address, or it has no workers, or they have another tagware.
         ToolFailed: a worker process was killed.
         ToolNotFound: Dask is not installed.
     """
@@ -72,7 +72,7 @@ def hire(jobs: int | None = None, cluster: str | None = None) -> Iterator[Worker
     Without a number a cluster gives all of its threads, and there is one process.
 
     Raises:
-        InputError: there is no scheduler at this address, or it has no workers.
+        InputError: there is no scheduler at this address, or it has no workers, or they have another tagware.
         ToolNotFound: Dask is not installed.
     """
     n_workers = worker_count(1 if jobs is None else jobs)
@@ -86,6 +86,7 @@ def hire(jobs: int | None = None, cluster: str | None = None) -> Iterator[Worker
         threads = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
         if not threads:
             raise InputError("the Dask cluster has no workers", cluster, "start some with `dask worker ADDRESS`")
+        _check_workers(client, cluster)
         killed = import_module("distributed.scheduler").KilledWorker
         yield Workers(client.get_executor(pure=False), jobs or threads, (killed,))
 
@@ -111,6 +112,19 @@ def _client(dask: Any, jobs: int, cluster: str) -> Iterator[Any]:
         raise InputError(what, cluster, "start one with `dask scheduler`, or use --cluster local") from None
     with client:
         yield client
+
+
+def _check_workers(client: Any, cluster: str) -> None:
+    """Raise InputError where a worker could not read a task, of which Dask says nothing: it would wait for ever."""
+    versions = client.get_versions(packages=["tagware"])
+    ours = versions["client"]["packages"]["tagware"]
+    for worker in versions["workers"].values():
+        theirs = worker["packages"]["tagware"]
+        if theirs != ours:
+            found = "no tagware" if theirs is None else f"tagware {theirs}, this is {ours}"
+            raise InputError(
+                f"a worker of the Dask cluster has {found}", cluster, "install this one where workers start"
+            )
 
 
 @contextmanager

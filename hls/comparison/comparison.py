@@ -14,7 +14,7 @@ from typing import Any
 from hls.report import check_against, plain
 from jets.files import read_json, write_json
 
-LAYOUT = "tagware-comparison-1"
+LAYOUT = "tagware-comparison-2"
 SCHEMA_PATH = Path(__file__).with_name("comparison.schema.json")
 FILE = "comparison.json"
 REMEDY = "make it again with `tagware compare`"

@@ -1,6 +1,7 @@
 import os
 import signal
 from functools import partial
+from pathlib import Path
 
 import distributed
 import pytest
@@ -58,6 +59,19 @@ def test_a_cluster_without_workers_is_waited_for_and_then_named(monkeypatch: pyt
         pytest.raises(InputError, match="the Dask cluster has no workers; start some with `dask worker ADDRESS`"),
     ):
         list(run_tasks([fail], 1, "a power", empty.scheduler_address))
+
+
+@pytest.mark.parametrize(("found", "told"), [(None, "has no tagware"), ("0.0.7", "has tagware 0.0.7, this is")])
+def test_workers_that_could_not_read_a_task_are_named(found: str | None, told: str, tmp_path: Path) -> None:
+    patch = tmp_path / "patch.py"
+    patch.write_text(f"""import distributed.versions as v
+v._version_cached = lambda name, ask=v._version_cached: {found!r} if name == "tagware" else ask(name)
+""")
+    with (
+        distributed.LocalCluster(n_workers=1, dashboard_address=":0", preload=[str(patch)]) as other,
+        pytest.raises(InputError, match=f"a worker of the Dask cluster {told}.*; install this one where workers start"),
+    ):
+        list(run_tasks([fail], 1, "a power", other.scheduler_address))
 
 
 def test_there_is_a_worker_a_core_and_never_none() -> None:

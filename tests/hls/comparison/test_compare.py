@@ -339,7 +339,7 @@ def test_a_config_that_makes_no_sense_is_refused_by_key(mapping: dict[str, Any],
         (("tables", "auc", 0, "auc", "value"), float("nan"), r"tables\.auc\[0\]\.auc\.value: must be a finite number"),
         (("tables", "auc", 0, "auc", "error"), -1.0, r"tables\.auc\[0\]\.auc\.error: -1\.0 is less than"),
         (("tables", "auc", 0, "area"), 1.0, r"tables\.auc\[0\]: Additional properties"),
-        (("layout",), "other", r"layout: 'tagware-comparison-1' was expected"),
+        (("layout",), "other", r"layout: 'tagware-comparison-2' was expected"),
         (("taggers",), [], r"taggers: \[\] "),
     ],
 )
