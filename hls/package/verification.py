@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from hls.cosim import CosimConfig, cosim
-from hls.cosim.verilator import MAKE
+from hls.cosim.verilator import MAKE, find_verilator
 from hls.csim import Vectors, find_compiler
 from hls.csim.sources import VECTORS, only_tensor
 from hls.csim.testbench import parse_testbench
@@ -20,10 +21,12 @@ from hls.package.archive import Archive, open_archive
 from hls.package.contents import ONNX
 from hls.package.manifest import NAME, Manifest
 from hls.package.onnx import run_onnx
+from hls.package.testbench import bench_files
 from hls.project import Project, Tensor
 from hls.rtl.design import MANIFEST, Design
 from hls.tools import execute, find, run
 from jets.errors import LayoutError, TagwareError, ToolNotFound
+from jets.files import existing_file
 
 TESTBENCH = "testbench"
 SECONDS = 3600.0
@@ -52,7 +55,7 @@ class Verification:
 
 
 def verify(path: Path) -> Verification:
-    """Check an archive's digests; if they are right, run its testbench, its emulator, its RTL and its ONNX file.
+    """Check an archive's digests; if they are right, run its testbenches, its emulator, its RTL and its ONNX file.
 
     It runs in a temporary folder, and what it compiles is the archive's: digests show damage, not who made it.
 
@@ -87,6 +90,7 @@ def _runs(folder: Path) -> Iterator[Check]:
     yield _attempt("emulator", folder, lambda: _testbench(folder / "emulator"))
     if (folder / "rtl" / MANIFEST).is_file():
         yield _attempt("RTL", folder, lambda: _rtl(folder))
+        yield _attempt("RTL testbench", folder, lambda: _rtl_testbench(folder))
     else:
         yield Check("RTL", "not verified", "the package has none")
     if (folder / ONNX).is_file():
@@ -122,6 +126,26 @@ def _rtl(folder: Path) -> tuple[bool, str]:
     result = cosim(Design.load(folder / "rtl"), vectors.inputs, vectors.golden, CosimConfig(), folder / "cosim")
     found = f"{result.n_vectors} vectors, {result.n_mismatch} differ ({result.tool} {result.tool_version})"
     return result.agrees, "; ".join([found, *result.complaints()])
+
+
+def _rtl_testbench(folder: Path) -> tuple[bool, str]:
+    """Build the testbench beside the RTL by its Makefile, and run it without waits and with random ones."""
+    design, (_, _, vectors) = Design.load(folder / "rtl"), _vectors(folder)
+    where, log = folder / TESTBENCH, folder / TESTBENCH / "make.log"
+    for name, content in bench_files(design, vectors).items():
+        if name.endswith(".hex") and existing_file(where / name).read_bytes() != content:
+            return False, f"{TESTBENCH}/{name} holds other vectors than the HLS project"
+    if design.language != "verilog":
+        raise ToolNotFound("Verilator reads no VHDL", None, "run the folder testbench in a simulator of both languages")
+    make, verilator = find(MAKE), find_verilator()
+    environment = ("env", *(f"{name}={value}" for name, value in verilator.environment().items()))
+    argv = [*make.argv, "check", f"VERILATOR={Path(verilator.argv[0]).name}"]
+    done = execute(argv, where, log, SECONDS, environment)
+    told = re.findall(r"^\d+ vectors, \d+ differ$|^vector \d+ is .*$", log.read_text(), re.MULTILINE)
+    if not told:
+        done.check()
+    agrees = done.status == 0 and told == [f"{len(vectors)} vectors, 0 differ"] * 2
+    return agrees, ("; ".join(dict.fromkeys(told)) or "it says nothing") + f" (Verilator {verilator.version})"
 
 
 def _onnx(folder: Path) -> tuple[bool, str]:

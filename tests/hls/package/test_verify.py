@@ -14,7 +14,7 @@ import tagware
 from hls.package import Verification, verification, verify
 from hls.package.archive import open_archive, write_archive
 from hls.package.manifest import NAME, Manifest
-from jets.errors import LayoutError
+from jets.errors import LayoutError, ToolFailed
 from tests.hls.package.finished import N_VECTORS
 
 VECTORS, WEIGHTS = "hls/vectors/golden.txt", "hls/firmware/weights/w3.h"
@@ -55,7 +55,7 @@ def test_a_whole_package_is_verified_in_all_its_parts(
     assert tagware.main(["verify", str(archive)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[:2] for line in lines] == [
-        [name, "verified"] for name in ("files", "C simulation", "emulator", "RTL")
+        [name, "verified"] for name in ("files", "C simulation", "emulator", "RTL", "RTL testbench")
     ]
     assert all(EQUAL in line for line in lines[1:]) and "Verilator 5." in lines[3]
     assert list(tmp_path.iterdir()) == []
@@ -70,9 +70,11 @@ def test_a_golden_output_that_nobody_gives_fails_every_run_and_is_named(archive:
     assert not result.agrees
     assert outcomes(result) == {
         "files": "verified", "C simulation": "failed", "emulator": "failed", "RTL": "failed",
+        "RTL testbench": "failed",
     }  # fmt: skip
-    for check in result.checks[1:]:
+    for check in result.checks[1:4]:
         assert f"{N_VECTORS} vectors, 1 differ" in check.found and "jet 0" in check.found
+    assert result.checks[4].found == "testbench/golden.hex holds other vectors than the HLS project"
 
 
 @pytest.mark.parametrize(
@@ -154,20 +156,34 @@ def test_what_no_tool_is_there_for_is_said_not_to_be_verified(
     result = verify(archive)
     assert result.agrees
     assert set(outcomes(result).values()) == {"verified", "not verified"}
-    assert ["no_compiler" in check.found for check in result.checks] == [False, True, True, False]
-    assert "no_verilator" in result.checks[3].found
+    assert ["no_compiler" in check.found for check in result.checks] == [False, True, True, False, False]
+    assert all("no_verilator" in check.found for check in result.checks[3:])
 
 
 def test_sources_that_do_not_compile_and_are_not_the_projects_fail(archive: Path, tmp_path: Path) -> None:
     broken = rewritten(archive, tmp_path / "a.zip", "hls/firmware/chain.cpp", lambda _: b"#error broken\n", honest=True)
     files, *runs = verify(broken).checks
-    assert files.outcome == "verified" and [check.outcome for check in runs] == ["failed"] * 3
+    assert files.outcome == "verified" and [check.outcome for check in runs] == ["failed"] * 4
     assert [check.found.split(":")[0] for check in runs] == [
         "hls/make.log",
         "emulator/make.log",
         "hls/firmware/chain.cpp",
+        "hls/firmware/chain.cpp",
     ]
-    assert all("error broken" in check.found for check in runs[:2]) and "was changed" in runs[2].found
+    assert all("error broken" in check.found for check in runs[:2])
+    assert all("was changed" in check.found for check in runs[2:])
+
+
+def test_a_testbench_that_says_nothing_of_the_vectors_fails(archive: Path, tmp_path: Path) -> None:
+    with open_archive(archive) as opened:
+        opened.extract(tmp_path)
+    for script, told in (("true", "it says nothing"), ("echo 1 vectors, 0 differ", "1 vectors, 0 differ")):
+        (tmp_path / "testbench" / "Makefile").write_text(f"check:\n\t@{script}\n")
+        agrees, found = verification._rtl_testbench(tmp_path)
+        assert not agrees and told in found
+    (tmp_path / "testbench" / "Makefile").write_text("check:\n\t@false\n")
+    with pytest.raises(ToolFailed, match="make ended with status 2"):
+        verification._rtl_testbench(tmp_path)
 
 
 def test_the_verb_refuses_what_is_no_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
