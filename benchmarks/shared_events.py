@@ -1,11 +1,11 @@
 """What it gives a tagger that the other jet of a test jet's event was among its training jets.
 
-    python benchmarks/shared_events.py FOLDER [--project firmware_projects/top_gru] [--page docs/simulation.md]
+    python benchmarks/shared_events.py FOLDER [--projects firmware_projects/top_gru …] [--page docs/simulation.md]
 
 The packaged samples hold both jets of many an event, without saying which, and are split jet by jet. FOLDER is where
 `python -m jets.samples FOLDER` made the same jets with their events. Of the test jets that have a partner, those that
-have it in training are compared with those that have it elsewhere; chance alone decides which. Taggers are those of a
-finished project.
+have it in training are compared with those that have it elsewhere; chance alone decides which. Taggers are those of
+finished projects; AUC is of two classes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flow.project import ProjectFolder
 from hls.compare import Scores
 from hls.tables import Table, measured, model_name, replace_table
 from jets.dataset import Jets, JetsFile
@@ -25,7 +26,6 @@ from jets.metrics import Measure, accuracy, auc
 from jets.samples import sample_path
 from jets.splits import SPLITS, split_of
 
-SAMPLE = "top_qcd"
 TAGGERS = ("teacher", "reference", "student_float", "student_quantized")
 METRICS = {"accuracy": accuracy, "AUC": auc}
 
@@ -54,29 +54,38 @@ def same_jets(packaged: Jets, path: Path) -> Jets:
 
 
 def main() -> None:
-    """Print a row for each tagger."""
+    """Print a table for each project, with a row for each tagger."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="of the samples that were made again")
-    parser.add_argument("--project", type=Path, default=Path("firmware_projects/top_gru"))
-    parser.add_argument("--page", type=Path, help="a page with report markers that gets the table")
+    parser.add_argument("--projects", type=Path, nargs="+", default=[Path("firmware_projects/top_gru")])
+    parser.add_argument("--page", type=Path, help="a page with report markers that gets the tables")
     options = parser.parse_args()
-    packaged = JetsFile(sample_path(SAMPLE)).read()
-    partner = partner_splits(same_jets(packaged, options.folder / f"{SAMPLE}.h5"))
-    scores = Scores.load(options.project / "build" / "report" / "scores.h5")
+    told = "\n".join(measured_on(project, options.folder) for project in options.projects)
+    print(told)
+    if options.page:
+        replace_table(options.page, told)
+
+
+def measured_on(project: Path, folder: Path) -> str:
+    """How many test jets of a project have their partner where, and the table of its taggers."""
+    sample = ProjectFolder.load(project).config.jets.sample
+    if sample is None:
+        raise DataError("its jets are no packaged sample", project, "name a project with `jets: {sample: …}`")
+    partner = partner_splits(same_jets(JetsFile(sample_path(sample)).read(), folder / f"{sample}.h5"))
+    scores = Scores.load(project / "build" / "report" / "scores.h5")
     splits = partner[scores.ids.astype(np.int64)]
     in_training = splits == SPLITS.index("train")
     groups = {"in training": in_training, "elsewhere": (splits >= 0) & ~in_training}
     shares = [f"{chosen.sum():,} have their partner {name}" for name, chosen in groups.items()]
-    header = ["tagger", *(f"{metric}, {which}" for metric in METRICS for which in (*groups, "difference"))]
+    metrics = METRICS if len(scores.classes) == 2 else {"accuracy": accuracy}
+    header = ["tagger", *(f"{metric}, {which}" for metric in metrics for which in (*groups, "difference"))]
     rows = [
-        (model_name(name), *(cell for metric in METRICS.values() for cell in cells(scores, name, metric, groups)))
+        (model_name(name), *(cell for metric in metrics.values() for cell in cells(scores, name, metric, groups)))
         for name in TAGGERS
         if name in scores.outputs
     ]
-    told = f"Of {len(scores):,} test jets {' and '.join(shares)}.\n\n{Table(tuple(header), tuple(rows)).markdown()}\n"
-    print(told)
-    if options.page:
-        replace_table(options.page, told)
+    told = f"`{project.name}`: of {len(scores):,} test jets {' and '.join(shares)}."
+    return f"{told}\n\n{Table(tuple(header), tuple(rows)).markdown()}\n"
 
 
 def cells(scores: Scores, name: str, metric: Callable[..., Measure], groups: dict[str, NDArray[np.bool_]]) -> list[str]:
