@@ -138,8 +138,8 @@ class Bench:
     def measure(self, student: Student, hardware: bool) -> dict[str, Any]:
         """EBOPs and, of `hardware`, LUT of a student; its logits are kept beside it."""
         folder = self.folder / student.place
-        path, bits = folder / "student.json", dataclasses.asdict(student.bits)
-        made_of = json_digest([self.jets_file.checksum, self.config.record(), bits])
+        path, specs = folder / "student.json", (student.bits, KINDS[student.kind], TEACHER)
+        made_of = json_digest([self.jets_file.checksum, self.config.record(), *map(dataclasses.asdict, specs)])
         found = json.loads(path.read_text()) if path.is_file() else {}
         if found.get("made_of") != made_of:
             tagger = self.student(student)
