@@ -4,8 +4,9 @@
 
 The packaged samples hold both jets of many an event, without saying which, and are split jet by jet. FOLDER is where
 `python -m jets.samples FOLDER` made the same jets with their events. Of the test jets that have a partner, those that
-have it in training are compared with those that have it elsewhere; chance alone decides which. Taggers are those of
-finished projects; AUC is of two classes.
+have it in training are compared with those that have it elsewhere; chance alone decides which. The last column is for
+events with both jets in the test: whether a tagger that is right about one is so about the other, while errors take
+jets for independent. Taggers are those of finished projects; AUC is of two classes.
 """
 
 from __future__ import annotations
@@ -30,14 +31,13 @@ TAGGERS = ("teacher", "reference", "student_float", "student_quantized")
 METRICS = {"accuracy": accuracy, "AUC": auc}
 
 
-def partner_splits(remade: Jets) -> NDArray[np.int8]:
-    """The split, by the jet as in the packaged sample, of the other jet of each jet's event; -1 where it is alone."""
+def partners(remade: Jets) -> NDArray[np.int64]:
+    """The place of the other jet of each jet's event; -1 where it is alone."""
     assert remade.events is not None
     order = np.argsort(remade.events, kind="stable")
     first = np.flatnonzero(np.diff(remade.events[order]) == 0)
-    one, other, splits = order[first], order[first + 1], split_of(remade.ids)
-    found = np.full(len(remade), -1, np.int8)
-    found[one], found[other] = splits[other], splits[one]
+    found = np.full(len(remade), -1)
+    found[order[first]], found[order[first + 1]] = order[first + 1], order[first]
     return found
 
 
@@ -71,19 +71,30 @@ def measured_on(project: Path, folder: Path) -> str:
     sample = ProjectFolder.load(project).config.jets.sample
     if sample is None:
         raise DataError("its jets are no packaged sample", project, "name a project with `jets: {sample: …}`")
-    partner = partner_splits(same_jets(JetsFile(sample_path(sample)).read(), folder / f"{sample}.h5"))
+    remade = same_jets(JetsFile(sample_path(sample)).read(), folder / f"{sample}.h5")
     scores = Scores.load(project / "build" / "report" / "scores.h5")
-    splits = partner[scores.ids.astype(np.int64)]
-    in_training = splits == SPLITS.index("train")
-    groups = {"in training": in_training, "elsewhere": (splits >= 0) & ~in_training}
+    places = scores.ids.astype(np.int64)  # a packaged jet's id is its place
+    partner = partners(remade)[places]
+    in_training = (partner >= 0) & (split_of(remade.ids)[partner] == SPLITS.index("train"))
+    groups = {"in training": in_training, "elsewhere": (partner >= 0) & ~in_training}
     shares = [f"{chosen.sum():,} have their partner {name}" for name, chosen in groups.items()]
+    pairs = np.array([(here, there) for here, there in enumerate(indices_in(places, partner)) if here < there])
     metrics = METRICS if len(scores.classes) == 2 else {"accuracy": accuracy}
-    header = ["tagger", *(f"{metric}, {which}" for metric in metrics for which in (*groups, "difference"))]
+    header = [
+        "tagger",
+        *(f"{metric}, {which}" for metric in metrics for which in (*groups, "difference")),
+        "correlation",
+    ]
     rows = [
-        (model_name(name), *(cell for metric in metrics.values() for cell in cells(scores, name, metric, groups)))
+        (
+            model_name(name),
+            *(cell for metric in metrics.values() for cell in cells(scores, name, metric, groups)),
+            correlation(scores.decisions(name) == scores.labels, pairs),
+        )
         for name in TAGGERS
         if name in scores.outputs
     ]
+    shares[-1] += f", {2 * len(pairs):,} of these in the test"
     told = f"`{project.name}`: of {len(scores):,} test jets {' and '.join(shares)}."
     return f"{told}\n\n{Table(tuple(header), tuple(rows)).markdown()}\n"
 
@@ -94,6 +105,19 @@ def cells(scores: Scores, name: str, metric: Callable[..., Measure], groups: dic
     one, other = (metric(values[chosen], scores.labels[chosen]) for chosen in groups.values())
     difference = Measure(one.value - other.value, float(np.hypot(one.error, other.error)))
     return [measured(vars(item)) for item in (one, other, difference)]
+
+
+def indices_in(places: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where in `places` each of `wanted` is; -1 for what is not there."""
+    where = np.full(max(places.max(), wanted.max()) + 2, -1)  # the last one for -1
+    where[places] = np.arange(len(places))
+    return where[wanted]
+
+
+def correlation(right: NDArray[np.bool_], pairs: NDArray[np.int64]) -> str:
+    """Pearson's, of being right about both jets (n_pairs, 2) of an event."""
+    found = float(np.corrcoef(right[pairs].T)[0, 1])
+    return measured(vars(Measure(found, (1 - found**2) / len(pairs) ** 0.5)))
 
 
 if __name__ == "__main__":

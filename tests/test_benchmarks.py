@@ -143,7 +143,7 @@ SMALL = {
     ),
     "shared_events": Small(
         "{remade} --projects {project}",
-        (r": of 300 test jets \d+ have their partner in training and ", rf"^\| Teacher( \| {NUMBER}){{6}} \|$"),
+        (r": of 300 test jets \d+ have their partner in training and ", rf"^\| Teacher( \| {NUMBER}){{7}} \|$"),
     ),
     "shared_search": Small(
         "--trials 8 --seconds 0.2", (r"^finished +8 of 8$", r"^still under way +0$", r"^tried twice +0$")
