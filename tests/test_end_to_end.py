@@ -238,7 +238,7 @@ def test_a_package_is_verified_and_one_with_a_flipped_weight_is_not(
     archive = packaged(project, tmp_path / "tiny.zip", capsys)
     assert tagware.main(["verify", str(archive)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(": ")[1] for line in lines] == ["verified"] * 4
+    assert [line.split(": ")[1] for line in lines] == ["verified"] * 5
     assert all(" vectors, 0 differ" in line for line in lines[1:])
     content = archive.read_bytes()
     with ZipFile(archive) as opened:
